@@ -1,0 +1,28 @@
+"""What every stage's command line shares: its options, its log lines, its last sentence."""
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable
+
+from pipeline_lib.errors import InputError
+
+
+def stage_parser(description: str | None) -> argparse.ArgumentParser:
+    """Make a parser that already knows `--options`, the stage's settings as one JSON text."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument(
+        "--options", type=json.loads, required=True, help="settings that the stage reads, as JSON"
+    )
+    return parser
+
+
+def run_stage(main: Callable[[], None]) -> None:
+    """Run a stage's `main`; a bad input ends it with one sentence and exit status 1."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
+    try:
+        main()
+    except InputError as error:
+        logging.getLogger(__name__).error("Error: %s", error)
+        sys.exit(1)
