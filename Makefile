@@ -1,0 +1,45 @@
+# `make report` and `make test` do the set-up themselves. Everything lies in .venv/ and results/.
+
+CORES ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
+# antspyx has wheels for Python 3.11 to 3.13.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+SNAKEMAKE = .venv/driver/bin/snakemake --cores $(CORES)
+
+.PHONY: report test setup check benchmarks clean
+
+report: setup
+	$(SNAKEMAKE) results/report.html
+
+test: setup .venv/stages/.tested
+	.venv/stages/bin/ruff check .
+	.venv/stages/bin/ruff format --check .
+	.venv/stages/bin/mypy
+	.venv/driver/bin/snakefmt --check Snakefile workflow
+	.venv/stages/bin/python -m pytest -n $(CORES)
+
+setup: .venv/driver/.made .venv/stages/.made
+
+# ANTs wants numpy < 2.4 and the SLURM plugin numpy >= 2.4.5, so Snakemake and the stages have
+# an environment each. torch comes first and by its exact pin: an open range would bring several
+# GB of CUDA packages to a machine without a GPU.
+.venv/driver/.made: requirements/driver.txt
+	@test -n "$(PYTHON)" || { echo "Recontrast needs Python 3.11, 3.12 or 3.13; install one, or name it: make PYTHON=/path/to/python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv/driver
+	.venv/driver/bin/python -m pip install --quiet --requirement requirements/driver.txt
+	touch $@
+
+.venv/stages/.made: requirements/stages.txt
+	@test -n "$(PYTHON)" || { echo "Recontrast needs Python 3.11, 3.12 or 3.13; install one, or name it: make PYTHON=/path/to/python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv/stages
+	.venv/stages/bin/python -m pip install --quiet torch==2.13.0
+	.venv/stages/bin/python -m pip install --quiet --requirement requirements/stages.txt
+	touch $@
+
+.venv/stages/.tested: requirements/test.txt .venv/stages/.made
+	.venv/stages/bin/python -m pip install --quiet --requirement requirements/test.txt
+	.venv/driver/bin/python -m pip install --quiet snakefmt==2.1.0
+	touch $@
+
+clean:
+	rm -rf results .snakemake

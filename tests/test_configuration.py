@@ -1,0 +1,113 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline_lib.configuration import resolve
+from pipeline_lib.errors import InputError
+
+ROOT = Path(__file__).parents[1]
+SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+SCALES = yaml.safe_load((ROOT / "config/scales.yaml").read_text())
+
+
+@pytest.fixture
+def config():
+    return {
+        "datasets": {
+            "pelvis": {
+                "virtual": {"anatomy": "pelvis", "patients": 4},
+                "contrasts": {
+                    "T2w": {"sequence": "SE", "te": 0.1, "tr": 4.5},
+                    "PDw": {"sequence": "SE", "te": 0.01, "tr": 4.5},
+                },
+                "reference": "PDw",
+            }
+        },
+        "experiments": {"pelvis": {"dataset": "pelvis", "models": ["unet"]}},
+        "models": {"unet": {"system": "unet"}},
+    }
+
+
+def resolved(config):
+    return resolve(config, SCHEMA, SCALES)
+
+
+@pytest.mark.parametrize("path", ["config/config.yaml", "config/examples/ms_longitudinal.yaml"])
+def test_the_configurations_that_come_along_are_valid(path):
+    resolved(yaml.safe_load((ROOT / path).read_text()))
+
+
+def test_defaults_are_filled_in(config):
+    dataset = resolved(config)["datasets"]["pelvis"]
+    assert dataset["register"] == {"transform": "rigid"}
+    assert dataset["virtual"]["motion"] == {"translation": 5.0, "rotation": 5.0}
+    assert dataset["segment"]["tissues"] == "truth"
+
+
+def test_order_of_keys_leaves_settings_and_order_of_contrasts_counts(config):
+    first = resolved(config)["datasets"]["pelvis"]
+    dataset = config["datasets"]["pelvis"]
+    config["datasets"]["pelvis"] = dict(reversed(dataset.items()))
+    assert list(resolved(config)["datasets"]["pelvis"]) == list(first)
+    dataset["contrasts"] = dict(reversed(dataset["contrasts"].items()))
+    config["datasets"]["pelvis"] = dataset
+    assert list(resolved(config)["datasets"]["pelvis"]["contrasts"]) == ["PDw", "T2w"]
+
+
+def test_a_models_settings_come_from_its_scale_and_its_own_come_first(config):
+    learning_rate = SCALES["smoke"]["unet"]["learning_rate"]
+    config["models"]["wide"] = {"system": "unet", "learning_rate": 2 * learning_rate}
+    models = resolved(config)["models"]
+    assert models["unet"]["learning_rate"] == learning_rate
+    assert models["wide"]["learning_rate"] == 2 * learning_rate
+
+
+def change(config, path, value):
+    *parents, last = path.split(".")
+    for key in parents:
+        config = config.setdefault(key, {})
+    config[last] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        ("sed", 1, "sed is no setting; allowed there: seed, .* Did you mean 'seed'?"),
+        ("seed", "20x", "seed is '20x'; it must be a whole number"),
+        ("models.unet.learning_rate", "2e-4", "it must be like .* Write 2.0e-4, without quotes"),
+        ("models.unet.lerning_rate", 0.1, "Did you mean 'learning_rate'"),
+        ("models.unet.system", "unett", "allowed: simko, unet. Did you mean 'unet'"),
+        (
+            "datasets.pelvis.register.transform",
+            "rigit",
+            r"datasets.pelvis.register.transform is 'rigit'; allowed: rigid, affine, syn. "
+            "Did you mean 'rigid'",
+        ),
+        ("datasets.pelvis.virtual.noise", -1, "it must be at least 0"),
+        ("datasets.pelvis.virtual.size", [64, 64], "a list of at least 3 entries"),
+        ("datasets.pelvis.bids", {"root": "x"}, "exactly one of virtual, bids, dicom"),
+        ("datasets.pelvis.reference", "PDv", "is 'PDv'; .* Did you mean 'PDw'"),
+        ("datasets.pelvis.contrasts.T2w.te", 100, "looks like milliseconds: write 0.1"),
+        ("datasets.pelvis.contrasts.T2w.ti", 2.5, "SE has no inversion time"),
+        ("datasets.pelvis.contrasts.T2-w", {}, "'T2-w' must be a name of letters and digits"),
+        ("datasets.pelvis.virtual.anatomy", "mrilab", "label_file is not set"),
+        ("experiments.pelvis.dataset", "pelvs", "Did you mean 'pelvis'"),
+        ("experiments.pelvis.models", ["unett"], "names 'unett'; .* Did you mean 'unet'"),
+        ("experiments.pelvis.split", {"folds": 3, "test": 1}, "has folds, so it takes"),
+        ("experiments.pelvis.split", {"train": ["sub-001"]}, "must be lists too"),
+        ("experiments.pelvis.split", {"validation": 1}, "needs folds; or train"),
+    ],
+)
+def test_a_wrong_setting_is_a_sentence(config, path, value, sentence):
+    change(config, path, value)
+    with pytest.raises(InputError, match=f"(?s){sentence}"):
+        resolved(config)
+
+
+def test_every_problem_is_told_at_once(config):
+    change(config, "seed", "x")
+    change(config, "scale", "smok")
+    with pytest.raises(InputError) as error:
+        resolved(config)
+    assert len(str(error.value).splitlines()) == 3

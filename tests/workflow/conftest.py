@@ -1,0 +1,40 @@
+"""Run Snakemake as a user does, in a folder of its own."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TINY = Path(__file__).with_name("tiny.yaml")
+
+
+def find_snakemake():
+    made_by_make = ROOT / ".venv/driver/bin/snakemake"
+    return str(made_by_make) if made_by_make.exists() else shutil.which("snakemake")
+
+
+@pytest.fixture(scope="session")
+def snakemake():
+    """Call Snakemake in a folder; gives the finished process, its output in `stdout`."""
+    program = find_snakemake()
+    if program is None:
+        pytest.skip("snakemake is not installed: run `make setup`")
+
+    def call(folder, *arguments, configfile=TINY, check=True):
+        command = [program, "--snakefile", ROOT / "Snakefile", "--directory", folder]
+        command += ["--cores", "2", "--configfile", configfile, *arguments]
+        done = subprocess.run(
+            list(map(str, command)),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "NO_COLOR": "1"},
+        )
+        assert not check or done.returncode == 0, done.stdout[-6000:]
+        return done
+
+    return call

@@ -1,0 +1,187 @@
+"""The workflow itself, run on a tiny configuration."""
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from tests.workflow.conftest import ROOT, TINY
+
+pytestmark = pytest.mark.workflow
+REAL = ROOT.parent / "shared/data/ms_longitudinal"
+
+
+@pytest.fixture(scope="module")
+def finished(snakemake, tmp_path_factory):
+    """Folder of a finished run on the tiny configuration."""
+    folder = tmp_path_factory.mktemp("tiny")
+    snakemake(folder, "results/report.html")
+    return folder
+
+
+def write_config(folder, **changes):
+    config = yaml.safe_load(TINY.read_text()) | changes
+    path = Path(folder) / "config.yaml"
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    return path
+
+
+def planned(output):
+    """Rules that a dry run would run."""
+    return set(re.findall(r"^\s*(?:local)?rule (\w+):", output, re.MULTILINE))
+
+
+def test_a_run_ends_in_a_report_and_in_tables(finished):
+    assert (finished / "results/report.html").stat().st_size > 10_000
+    metrics = pd.read_parquet(finished / "results/evaluation/metrics.parquet")
+    columns = "experiment dataset model fold patient source target region metric value"
+    assert list(metrics.columns[:10]) == columns.split()
+    assert {"unet", "simko", "do_nothing", "look_up_table"} <= set(metrics["model"])
+    test = pd.read_csv(finished / "results/split/pelvis.csv").query("split == 'test'")["patient"]
+    assert set(metrics["patient"]) == set(test)
+
+
+def test_every_job_leaves_a_log_and_a_benchmark(finished):
+    for rule in ("simulate", "correct_bias", "register", "train", "evaluate", "report"):
+        assert list((finished / "results/logs").rglob(f"{rule}*"))
+        assert list((finished / f"results/benchmarks/{rule}").rglob("*.tsv"))
+
+
+def test_a_second_run_does_nothing(finished, snakemake):
+    assert "Nothing to be done" in snakemake(finished, "results/report.html", "-n").stdout
+
+
+def test_a_changed_model_reruns_its_training_alone(finished, snakemake, tmp_path):
+    models = yaml.safe_load(TINY.read_text())["models"]
+    models["unet"]["steps"] += 1
+    config = write_config(tmp_path, models=models)
+    output = snakemake(finished, "results/report.html", "-n", configfile=config).stdout
+    assert planned(output) == {"train", "predict", "evaluate", "evaluation", "report"}
+    assert "model=simko" not in output
+
+
+def test_one_more_virtual_patient_leaves_the_others_as_they_are(finished, snakemake, tmp_path):
+    datasets = yaml.safe_load(TINY.read_text())["datasets"]
+    datasets["pelvis"]["virtual"]["patients"] += 1
+    config = write_config(tmp_path, datasets=datasets)
+    output = snakemake(finished, "results/report.html", "-n", configfile=config).stdout
+    assert "sub-004" in output
+    assert "correct_bias/pelvis/sub-001" not in re.sub(r"input:.*", "", output)
+
+
+def test_swapped_times_are_noticed(finished, snakemake, tmp_path):
+    datasets = yaml.safe_load(TINY.read_text())["datasets"]
+    t2w, t1w = (datasets["pelvis"]["contrasts"][name] for name in ("T2w", "T1w"))
+    t2w["te"], t1w["te"] = t1w["te"], t2w["te"]
+    config = write_config(tmp_path, datasets=datasets)
+    output = snakemake(finished, "results/report.html", "-n", configfile=config).stdout
+    assert "simulate" in planned(output)
+
+
+def test_a_wrong_setting_stops_before_any_job(snakemake, tmp_path):
+    config = write_config(tmp_path, scale="smok")
+    done = snakemake(tmp_path, "results/report.html", configfile=config, check=False)
+    assert done.returncode != 0
+    assert "scale is 'smok'; allowed: smoke, reduced, paper. Did you mean 'smoke'?" in done.stdout
+    assert not (tmp_path / "results").exists()
+    assert "Traceback" not in done.stdout
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("example", ["config.yaml", "examples/ms_longitudinal.yaml"])
+def test_dry_run_of_the_configurations_that_come_along(snakemake, tmp_path, example):
+    config = yaml.safe_load((ROOT / "config" / example).read_text())
+    for dataset in config["datasets"].values():
+        if "bids" in dataset:
+            if not REAL.exists():
+                pytest.skip(f"{REAL} is absent")
+            dataset["bids"]["root"] = str(REAL)
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    output = snakemake(tmp_path, "results/report.html", "-n", configfile=path).stdout
+    assert {"correct_bias", "register", "slices", "train", "report"} <= planned(output)
+
+
+@pytest.fixture
+def bids_copy(finished, tmp_path):
+    """Two tiny raw patients in a BIDS folder of the test's own, and a configuration for it."""
+    root = tmp_path / "raw"
+    for patient in ("sub-001", "sub-002"):
+        source = finished / "results/simulate/pelvis" / patient / "anat"
+        for file in source.iterdir():
+            copy = root / patient / "anat" / file.name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(file.read_bytes())
+    tiny = yaml.safe_load(TINY.read_text())
+    contrasts = dict.fromkeys(tiny["datasets"]["pelvis"]["contrasts"])
+    config = write_config(
+        tmp_path,
+        datasets={
+            "copy": {
+                "bids": {"root": str(root)},
+                "contrasts": contrasts,
+                "reference": "PDw",
+                "segment": {"tissues": "none"},
+                "slices": {"size": [48, 48]},
+            }
+        },
+        experiments={
+            "copy": {
+                "dataset": "copy",
+                "split": {"train": ["sub-001"], "test": ["sub-002"]},
+                "models": ["unet"],
+            }
+        },
+    )
+    return root, config
+
+
+def test_a_truncated_scan_stops_its_patient_and_no_other(bids_copy, snakemake, tmp_path):
+    root, config = bids_copy
+    broken = root / "sub-002/anat/sub-002_T1w.nii.gz"
+    broken.write_bytes(broken.read_bytes()[:2000])
+    done = snakemake(tmp_path, "results/report.html", configfile=config, check=False)
+    assert done.returncode != 0
+    sentence = next(line for line in done.stdout.splitlines() if "Error: " in line)
+    assert str(broken) in sentence
+    assert "Traceback" not in done.stdout
+    assert (tmp_path / "results/slices/copy/sub-001").exists()
+    assert not (tmp_path / "results/slices/copy/sub-002").exists()
+
+
+def test_two_scans_of_one_contrast_stop_the_start(bids_copy, snakemake, tmp_path):
+    root, config = bids_copy
+    scan = root / "sub-001/anat/sub-001_T1w.nii.gz"
+    scan.with_name("sub-001_T1w.nii").write_bytes(b"")
+    done = snakemake(tmp_path, "results/report.html", configfile=config, check=False)
+    assert "sub-001_T1w.nii" in done.stdout
+    assert done.returncode != 0
+    assert not (tmp_path / "results").exists()
+
+
+def test_times_in_milliseconds_stop_their_patient(bids_copy, snakemake, tmp_path):
+    root, config = bids_copy
+    sidecar = root / "sub-001/anat/sub-001_T2w.json"
+    content = json.loads(sidecar.read_text())
+    sidecar.write_text(json.dumps(content | {"EchoTime": 1000 * content["EchoTime"]}))
+    target = "results/check_scans/copy/sub-001.json"
+    done = snakemake(tmp_path, target, configfile=config, check=False)
+    assert done.returncode != 0
+    assert re.search(r"sub-001_T2w\.json.*milliseconds", done.stdout)
+
+
+def test_the_files_of_the_workflow_are_free_of_configuration_reads():
+    for path in (ROOT / "workflow/rules").glob("*.smk"):
+        if path.name != "common.smk":
+            assert "config[" not in path.read_text(), f"{path.name} reads the configuration itself"
+
+
+def test_every_rule_names_its_environment_its_log_and_its_benchmark():
+    for path in (ROOT / "workflow/rules").glob("*.smk"):
+        rules = re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]
+        for rule in rules:
+            for directive in ("conda:", "log:", "benchmark:", "params:"):
+                assert directive in rule, f"{path.name}: {rule.split(':')[0]} lacks {directive}"

@@ -1,0 +1,395 @@
+# All Python of the graph: the configuration, what the wildcards may be, and the functions that
+# say which files and which settings a rule gets.
+
+import json
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import snakemake
+import yaml
+from snakemake.exceptions import WorkflowError
+
+ROOT = Path(workflow.basedir)
+sys.path.insert(0, str(ROOT))
+
+from pipeline_lib.configuration import kind_of, resolve
+from pipeline_lib.errors import InputError
+from pipeline_lib.imaging.bids import find_dseg, find_patients, find_scans, patient_of, scan_name
+from pipeline_lib.imaging.sidecars import inherited_sidecars, sidecar_of
+from pipeline_lib.provenance import code_digest
+from pipeline_lib.signal.sequences import Sequence
+
+
+def read_configuration():
+    """The complete configuration, or a sentence for each problem in it."""
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    scales = yaml.safe_load((ROOT / "config/scales.yaml").read_text())
+    return resolve(config, schema, scales)
+
+
+def find_raw_scans(name):
+    """Raw scans of a dataset: {session: {contrast: path}}, known before any job starts."""
+    dataset = DATASETS[name]
+    contrasts, kind = dataset["contrasts"], kind_of(dataset)
+    if kind == "bids":
+        return find_scans(
+            dataset["bids"]["root"], contrasts, dataset["reference"], dataset["exclude"]
+        )
+    if kind == "virtual":
+        count = dataset["virtual"]["patients"]
+        patients = [f"sub-{number:03d}" for number in range(1, count + 1)]
+        folder, sequences = f"results/simulate/{name}", contrasts
+    else:
+        patients = list(find_patients(dataset["dicom"]["root"]))
+        folder, sequences = f"results/convert_dicom/{name}", {}
+    names = {
+        contrast: Sequence.from_mapping(sequences[contrast]) if sequences else None
+        for contrast in contrasts
+    }
+    return {
+        patient: {
+            contrast: f"{folder}/{patient}/anat/{scan_name(patient, contrast, names[contrast])}.nii.gz"
+            for contrast in contrasts
+        }
+        for patient in patients
+        if patient not in dataset["exclude"]
+    }
+
+
+try:
+    CONFIGURATION = read_configuration()
+    DATASETS = CONFIGURATION["datasets"]
+    EXPERIMENTS = CONFIGURATION["experiments"]
+    MODELS = CONFIGURATION["models"]
+    USED_DATASETS = list(dict.fromkeys(e["dataset"] for e in EXPERIMENTS.values()))
+    RAW_SCANS = {name: find_raw_scans(name) for name in USED_DATASETS}
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+
+wildcard_constraints:
+    dataset="|".join(USED_DATASETS),
+    experiment="|".join(EXPERIMENTS),
+    model="|".join(MODELS) or "none",
+    patient="sub-[A-Za-z0-9]+",
+    session="sub-[A-Za-z0-9]+(_ses-[A-Za-z0-9]+)?",
+    fold=r"\d+",
+
+
+# The environment of the stages --------------------------------------------------------------
+
+
+def uses_conda():
+    methods = workflow.deployment_settings.deployment_method
+    return any(method.name == "CONDA" for method in methods)
+
+
+def stages_path():
+    """Where the stages' Python is: conda says so itself; else .venv/stages, where `make` put it."""
+    made_by_make = ROOT / ".venv/stages/bin"
+    if uses_conda() or not made_by_make.exists():
+        return "$PATH"
+    return f"{made_by_make}:$PATH"
+
+
+def check_stages_python():
+    """Stop before any job where the stages would find no torch and no ANTs to import."""
+    if uses_conda():
+        if not shutil.which("conda"):
+            raise WorkflowError(
+                "--use-conda was given, but there is no conda on this machine: install conda "
+                "(24.7.1 or newer), or run `make setup` once and leave the option out."
+            )
+        return
+    if (ROOT / ".venv/stages/bin").exists():
+        return
+    question = "import importlib.util as u, sys; sys.exit(not all(map(u.find_spec, sys.argv[1:])))"
+    if subprocess.run(["python", "-c", question, "torch", "ants", "nibabel"]).returncode != 0:
+        raise WorkflowError(
+            "The Python on the path lacks torch, ants or nibabel, which the stages import: "
+            "run `make setup` once, or add --use-conda."
+        )
+
+
+if workflow.is_main_process:
+    check_stages_python()
+
+# ITK takes all cores unless told; the other libraries follow what Snakemake exports.
+# PYTHONPATH makes pipeline_lib importable in every environment and working directory.
+shell.prefix(
+    f"set -euo pipefail; export PATH={stages_path()} PYTHONPATH={ROOT} MPLBACKEND=Agg "
+    "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS=$OMP_NUM_THREADS; "
+)
+
+
+onstart:
+    # For the report; not an input of it, so that a commit alone reruns nothing.
+    Path("results").mkdir(exist_ok=True)
+    Path("results/run.json").write_text(json.dumps(describe_run(), indent=2))
+
+
+def describe_run():
+    """What is running: the commit of the workflow and the versions of its driver."""
+
+    def git(*arguments):
+        answer = subprocess.run(
+            ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True
+        )
+        return answer.stdout.strip() if answer.returncode == 0 else None
+
+    return {
+        "commit": git("rev-parse", "HEAD"),
+        "dirty": bool(git("status", "--porcelain", "--untracked-files=no")),
+        "versions": {
+            "snakemake": snakemake.__version__,
+            "python (driver)": platform.python_version(),
+        },
+    }
+
+
+# Settings and code that a rule depends on ------------------------------------------------------
+
+
+def as_options(**sections):
+    """One canonical JSON text: Snakemake compares it as a whole, so two swapped times are seen."""
+    return json.dumps(sections)
+
+
+def dataset_options(*sections, seeded=False):
+    """Options of a rule with a dataset: the named sections of it, and the seed if it draws."""
+
+    def options(wildcards):
+        dataset = DATASETS[wildcards.dataset]
+        seed = {"seed": CONFIGURATION["seed"]} if seeded else {}
+        return as_options(**seed, **{section: dataset[section] for section in sections})
+
+    return options
+
+
+def simulate_options(wildcards):
+    dataset = DATASETS[wildcards.dataset]
+    return as_options(
+        seed=CONFIGURATION["seed"],
+        dataset=wildcards.dataset,
+        # Their number is the workflow's business: one more patient leaves the others as they are.
+        virtual={key: value for key, value in dataset["virtual"].items() if key != "patients"},
+        contrasts=dataset["contrasts"],
+        reference=dataset["reference"],
+    )
+
+
+def train_options(wildcards):
+    return as_options(
+        seed=CONFIGURATION["seed"],
+        experiment=wildcards.experiment,
+        model=MODELS[wildcards.model],
+    )
+
+
+def evaluate_options(wildcards):
+    model = {"model": wildcards.model} if hasattr(wildcards, "model") else {}
+    return as_options(
+        seed=CONFIGURATION["seed"],
+        experiment=wildcards.experiment,
+        dataset=EXPERIMENTS[wildcards.experiment]["dataset"],
+        **model,
+        evaluate=CONFIGURATION["evaluate"],
+    )
+
+
+def split_options(wildcards):
+    experiment = EXPERIMENTS[wildcards.experiment]
+    dataset = experiment["dataset"]
+    return as_options(
+        seed=CONFIGURATION["seed"],
+        patients=patients_of(dataset),
+        # Every virtual patient is its own anatomy; a real one is taken to be.
+        anatomies={patient: f"{dataset}/{patient}" for patient in patients_of(dataset)},
+        split=experiment["split"],
+    )
+
+
+def report_options():
+    return as_options(
+        seed=CONFIGURATION["seed"],
+        configuration=CONFIGURATION,
+        datasets={
+            name: {
+                "kind": kind_of(DATASETS[name]),
+                "sessions": {session: patient_of(session) for session in RAW_SCANS[name]},
+                "contrasts": list(DATASETS[name]["contrasts"]),
+                "reference": DATASETS[name]["reference"],
+            }
+            for name in USED_DATASETS
+        },
+        experiments={
+            name: {
+                "dataset": experiment["dataset"],
+                "folds": fold_count(name),
+                "models": experiment["models"],
+            }
+            for name, experiment in EXPERIMENTS.items()
+        },
+    )
+
+
+def code(stage):
+    """Digest of a stage's module and of every library module that it reaches by imports."""
+    return f"{stage}@{code_digest(f'pipeline_lib.stages.{stage}', ROOT)}"
+
+
+def training_stage(wildcards):
+    """One stage module a system, so that a change in one system's code retrains no other."""
+    return f"train_{MODELS[wildcards.model]['system']}"
+
+
+def training_code(wildcards):
+    return code(training_stage(wildcards))
+
+
+# Files that a rule needs -------------------------------------------------------------------------
+
+
+def sessions_of(dataset, patient=None):
+    return [s for s in RAW_SCANS[dataset] if patient is None or patient_of(s) == patient]
+
+
+def patients_of(dataset):
+    return list(dict.fromkeys(patient_of(session) for session in RAW_SCANS[dataset]))
+
+
+def fold_count(experiment):
+    return EXPERIMENTS[experiment]["split"].get("folds", 1)
+
+
+def raw_input(wildcards):
+    """Files that hold a session's raw scans: themselves, or the folder that a rule makes."""
+    dataset, session = wildcards.dataset, wildcards.session
+    kind = kind_of(DATASETS[dataset])
+    if kind == "virtual":
+        return f"results/simulate/{dataset}/{session}"
+    if kind == "dicom":
+        return f"results/convert_dicom/{dataset}/{session}"
+    scans = raw_scans(wildcards)
+    sidecars = [path for scan in scans for path in [*inherited_sidecars(scan), sidecar_of(scan)]]
+    return [*scans, *dict.fromkeys(str(path) for path in sidecars if path.exists())]
+
+
+def raw_scans(wildcards):
+    """Paths of a session's raw scans in the order of the contrasts."""
+    return [str(scan) for scan in RAW_SCANS[wildcards.dataset][wildcards.session].values()]
+
+
+def truth_folder(wildcards):
+    """Folder of a virtual patient's truth; nothing for real ones."""
+    if kind_of(DATASETS[wildcards.dataset]) != "virtual":
+        return []
+    patient = patient_of(getattr(wildcards, "session", None) or wildcards.patient)
+    return f"results/simulate/{wildcards.dataset}/derivatives/truth/{patient}"
+
+
+def tissue_source(wildcards):
+    """What the segmentation reads: the truth, a dseg of the BIDS derivatives, or nothing."""
+    dataset = DATASETS[wildcards.dataset]
+    method = dataset["segment"]["tissues"]
+    if method == "truth":
+        return truth_folder(wildcards)
+    if method == "dseg" and "bids" in dataset:
+        found = find_dseg(dataset["bids"]["root"], wildcards.session)
+        if found is None:
+            raise WorkflowError(
+                f"{wildcards.session} has no *_dseg.nii.gz under "
+                f"{dataset['bids']['root']}/derivatives: add it, exclude the session, or set "
+                f"datasets.{wildcards.dataset}.segment.tissues to atropos."
+            )
+        return str(found)
+    return []
+
+
+def named(option, function):
+    """A command-line option with what an input function gives, or nothing."""
+
+    def argument(wildcards):
+        value = function(wildcards)
+        return f"{option} {value}" if value else ""
+
+    return argument
+
+
+def tissue_argument(wildcards):
+    option = {"truth": "--truth", "dseg": "--dseg"}
+    method = DATASETS[wildcards.dataset]["segment"]["tissues"]
+    return named(option.get(method, ""), tissue_source)(wildcards)
+
+
+def per_session(stage, suffix=""):
+    """Input function: a stage's results for all sessions of a patient."""
+
+    def files(wildcards):
+        return [
+            f"results/{stage}/{wildcards.dataset}/{session}{suffix}"
+            for session in sessions_of(wildcards.dataset, wildcards.patient)
+        ]
+
+    return files
+
+
+def experiment_slices(wildcards):
+    """The slice stores of all patients of an experiment's dataset."""
+    dataset = EXPERIMENTS[wildcards.experiment]["dataset"]
+    return [f"results/slices/{dataset}/{patient}" for patient in patients_of(dataset)]
+
+
+def evaluation_parts():
+    """Tables that the evaluation gathers: every model and the baselines, fold by fold."""
+    parts = []
+    for name, experiment in EXPERIMENTS.items():
+        for fold in range(fold_count(name)):
+            parts.append(f"results/evaluate_baselines/{name}/fold-{fold}.parquet")
+            parts += [
+                f"results/evaluate/{name}/{model}/fold-{fold}.parquet"
+                for model in experiment["models"]
+            ]
+    return parts
+
+
+def fitted_maps():
+    """Folders of the least-squares maps, of the datasets that want them."""
+    return [
+        f"results/fit_maps/{dataset}/{patient}"
+        for dataset in USED_DATASETS
+        if DATASETS[dataset]["fit_maps"]["activate"]
+        for patient in patients_of(dataset)
+    ]
+
+
+def quality_folders():
+    return [
+        f"results/bias_quality/{dataset}/{session}"
+        for dataset in USED_DATASETS
+        for session in RAW_SCANS[dataset]
+    ]
+
+
+def dataset_descriptions():
+    return [
+        f"results/simulate/{dataset}/dataset_description.json"
+        for dataset in USED_DATASETS
+        if kind_of(DATASETS[dataset]) == "virtual"
+    ]
+
+
+def dicom_folder(wildcards):
+    return str(find_patients(DATASETS[wildcards.dataset]["dicom"]["root"])[wildcards.session])
+
+
+def memory(megabytes):
+    """Memory that doubles with every retry (the retries themselves stand in the profile)."""
+
+    def mem_mb(wildcards, attempt):
+        return megabytes * 2 ** (attempt - 1)
+
+    return mem_mb

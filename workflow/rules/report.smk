@@ -1,0 +1,29 @@
+# One page that opens offline. (Snakemake's own report goes elsewhere: `--report
+# results/provenance.zip`; written to results/report.html it would replace this one silently.)
+
+
+rule report:
+    input:
+        evaluation=[
+            "results/evaluation/metrics.parquet",
+            "results/evaluation/summary.csv",
+            "results/evaluation/tissues.csv",
+        ],
+        maps=fitted_maps(),
+        quality=quality_folders(),
+        descriptions=dataset_descriptions(),
+    output:
+        "results/report.html",
+    log:
+        "results/logs/report.log",
+    benchmark:
+        "results/benchmarks/report/report.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    localrule: True
+    params:
+        options=report_options(),
+        code=code("report"),
+    shell:
+        "python -m pipeline_lib.stages.report --results results --output {output}"
+        " --options {params.options:q} &> {log}"

@@ -1,0 +1,91 @@
+# Raw scans: simulated, converted from DICOM, or as they lie in a BIDS folder; all of them checked.
+
+
+rule simulate:
+    output:
+        raw=directory("results/simulate/{dataset}/{patient}"),
+        truth=directory("results/simulate/{dataset}/derivatives/truth/{patient}"),
+    log:
+        "results/logs/simulate/{dataset}/{patient}.log",
+    benchmark:
+        "results/benchmarks/simulate/{dataset}/{patient}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(3000),
+        runtime=20,
+    params:
+        options=simulate_options,
+        code=code("simulate"),
+    shell:
+        "python -m pipeline_lib.stages.simulate --patient {wildcards.patient}"
+        " --output {output.raw} --truth {output.truth} --options {params.options:q} &> {log}"
+
+
+rule simulate_dataset:
+    output:
+        description="results/simulate/{dataset}/dataset_description.json",
+        participants="results/simulate/{dataset}/participants.tsv",
+    log:
+        "results/logs/simulate_dataset/{dataset}.log",
+    benchmark:
+        "results/benchmarks/simulate_dataset/{dataset}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    localrule: True
+    params:
+        patients=lambda wildcards: patients_of(wildcards.dataset),
+        options=simulate_options,
+        code=code("simulate_dataset"),
+    shell:
+        "python -m pipeline_lib.stages.simulate_dataset --patients {params.patients}"
+        " --output-description {output.description} --output-participants {output.participants}"
+        " --options {params.options:q} &> {log}"
+
+
+rule convert_dicom:
+    input:
+        dicom_folder,
+    output:
+        directory("results/convert_dicom/{dataset}/{session}"),
+    log:
+        "results/logs/convert_dicom/{dataset}/{session}.log",
+    benchmark:
+        "results/benchmarks/convert_dicom/{dataset}/{session}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=60,
+    params:
+        options=dataset_options("contrasts", "reference"),
+        code=code("convert_dicom"),
+    shell:
+        "python -m pipeline_lib.stages.convert_dicom --source {input:q}"
+        " --patient {wildcards.session} --output {output} --options {params.options:q} &> {log}"
+
+
+rule check_scans:
+    input:
+        raw_input,
+    output:
+        "results/check_scans/{dataset}/{session}.json",
+    log:
+        "results/logs/check_scans/{dataset}/{session}.log",
+    benchmark:
+        "results/benchmarks/check_scans/{dataset}/{session}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=20,
+    params:
+        scans=raw_scans,
+        options=dataset_options("contrasts", "reference"),
+        code=code("check_scans"),
+    shell:
+        "python -m pipeline_lib.stages.check_scans --session {wildcards.session}"
+        " --scans {params.scans:q} --output {output} --options {params.options:q} &> {log}"

@@ -1,0 +1,68 @@
+# The slice store, the patient split, and the draws of the unpairing.
+
+
+rule slices:
+    input:
+        registered=per_session("register"),
+        segmented=per_session("segment"),
+        checked=per_session("check_scans", ".json"),
+        scale="results/scale/{dataset}/{patient}.json",
+    output:
+        directory("results/slices/{dataset}/{patient}"),
+    log:
+        "results/logs/slices/{dataset}/{patient}.log",
+    benchmark:
+        "results/benchmarks/slices/{dataset}/{patient}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=20,
+    params:
+        options=dataset_options("contrasts", "slices"),
+        code=code("slices"),
+    shell:
+        "python -m pipeline_lib.stages.slices --registered {input.registered}"
+        " --segmented {input.segmented} --checked {input.checked} --scale {input.scale}"
+        " --patient {wildcards.patient} --output {output} --options {params.options:q} &> {log}"
+
+
+rule split:
+    output:
+        "results/split/{experiment}.csv",
+    log:
+        "results/logs/split/{experiment}.log",
+    benchmark:
+        "results/benchmarks/split/{experiment}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    localrule: True
+    params:
+        options=split_options,
+        code=code("split"),
+    shell:
+        "python -m pipeline_lib.stages.split --output {output} --options {params.options:q}"
+        " &> {log}"
+
+
+rule unpair:
+    input:
+        slices=experiment_slices,
+    output:
+        "results/unpair/{experiment}.csv",
+    log:
+        "results/logs/unpair/{experiment}.log",
+    benchmark:
+        "results/benchmarks/unpair/{experiment}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    localrule: True
+    params:
+        options=lambda wildcards: as_options(
+            seed=CONFIGURATION["seed"], unpairing=EXPERIMENTS[wildcards.experiment]["unpairing"]
+        ),
+        code=code("unpair"),
+    shell:
+        "python -m pipeline_lib.stages.unpair --slices {input.slices} --output {output}"
+        " --options {params.options:q} &> {log}"
