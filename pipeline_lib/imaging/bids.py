@@ -39,7 +39,7 @@ def suffix_of(sequence: Sequence) -> str:
     return "T1w" if sequence.tr <= 1.5 else "PDw"
 
 
-def scan_name(session: str, contrast: str, sequence: Sequence) -> str:
+def scan_name(session: str, contrast: str, sequence: Sequence | None) -> str:
     """File name of a scan, without its extension.
 
     Parameters
@@ -49,15 +49,29 @@ def scan_name(session: str, contrast: str, sequence: Sequence) -> str:
     contrast
         Name of the contrast; one that is no BIDS suffix becomes the entity `acq-`.
     sequence
-        Chooses the suffix beside `acq-`.
+        Chooses the suffix beside `acq-`; `None` where it is not known yet (DICOM), then the
+        contrast's name must begin with the suffix.
 
     Returns
     -------
         `sub-01_T1w` for the contrast `T1w`, `sub-01_acq-T2w75_T2w` for `T2w75`.
+
+    Raises
+    ------
+    InputError
+        If neither the sequence nor the name tells the suffix.
     """
     if contrast in SUFFIXES:
         return f"{session}_{contrast}"
-    return f"{session}_acq-{contrast}_{suffix_of(sequence)}"
+    if sequence is not None:
+        return f"{session}_acq-{contrast}_{suffix_of(sequence)}"
+    for suffix in SUFFIXES:
+        if contrast.startswith(suffix):
+            return f"{session}_acq-{contrast}_{suffix}"
+    raise InputError(
+        f"Contrast {contrast} of a DICOM dataset needs a name that begins with its BIDS suffix "
+        f"({', '.join(SUFFIXES)}); call it for instance T1w{contrast}."
+    )
 
 
 class _Session(NamedTuple):
@@ -140,7 +154,7 @@ def raise_together(problems: list[str]) -> None:
         raise InputError(f"{len(problems)} problems:\n{listed}")
 
 
-def nearest(name: str, known: Collection[str]) -> str:
+def _nearest(name: str, known: Collection[str]) -> str:
     """Give ` (did you mean ...?)` with the closest known name, or nothing if none is close."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f" (did you mean {close[0]}?)" if close else ""
@@ -186,7 +200,7 @@ def _unknown(exclude: Collection[str], sessions: list[_Session]) -> Iterator[str
     for name in exclude:
         if name not in names:
             yield (
-                f"`exclude:` names {name}, which does not exist{nearest(name, names)}; "
+                f"`exclude:` names {name}, which does not exist{_nearest(name, names)}; "
                 "correct it or take it out."
             )
 
@@ -281,3 +295,40 @@ def find_dseg(root: str | Path, session: str) -> Path | None:
             "keep the one to use under derivatives."
         )
     return paths[0] if paths else None
+
+
+def find_patients(root: str | Path) -> dict[str, Path]:
+    """Find the patients of a DICOM folder: its sub-folders, one a patient.
+
+    Returns
+    -------
+        Folder of each patient, who is called `sub-` and the letters and digits of the folder's
+        name (`Pat 07` is `sub-Pat07`).
+
+    Raises
+    ------
+    InputError
+        If the folder is missing or has no sub-folder, or if two get the same name.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise InputError(f"{root} is no folder; set `root:` of the dataset to the DICOM folder.")
+    found: dict[str, Path] = {}
+    for name in _listed(root)[0]:
+        label = "".join(
+            character for character in name if character.isascii() and character.isalnum()
+        )
+        if name.startswith(".") or not label:
+            continue
+        patient = f"sub-{label.removeprefix('sub')}" if name.startswith("sub-") else f"sub-{label}"
+        if patient in found:
+            raise InputError(
+                f"{root / name} and {found[patient]} would both be called {patient}; "
+                "rename one of the folders."
+            )
+        found[patient] = root / name
+    if not found:
+        raise InputError(
+            f"{root} has no sub-folder; put the DICOM files of each patient in a folder of its own."
+        )
+    return found
