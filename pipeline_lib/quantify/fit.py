@@ -193,7 +193,7 @@ def _descend(signals: Array, model: SignalModel, start: Array) -> Maps:
         if len(moving) < len(active):
             here.select(moving)
             signals, damping, active = signals[:, moving], damping[moving], active[moving]
-    at_bound = np.any((place <= LOWER) | (place >= UPPER), axis=0, keepdims=True)[0]
+    at_bound = ((place <= LOWER) | (place >= UPPER)).max(axis=0)
     t1, t2 = np.exp(place)
     return Maps(pd, t1, t2, cost, iterations, converged, at_bound)
 
