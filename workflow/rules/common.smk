@@ -17,7 +17,13 @@ sys.path.insert(0, str(ROOT))
 
 from pipeline_lib.configuration import kind_of, resolve
 from pipeline_lib.errors import InputError
-from pipeline_lib.imaging.bids import find_dseg, find_patients, find_scans, patient_of, scan_name
+from pipeline_lib.imaging.bids import (
+    find_dseg,
+    find_patients,
+    find_scans,
+    patient_of,
+    scan_name,
+)
 from pipeline_lib.imaging.sidecars import inherited_sidecars, sidecar_of
 from pipeline_lib.provenance import code_digest
 from pipeline_lib.signal.sequences import Sequence

@@ -65,9 +65,9 @@ rule evaluation:
         "results/logs/evaluation.log",
     benchmark:
         "results/benchmarks/evaluation/evaluation.tsv"
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
-    localrule: True
     params:
         options=as_options(seed=CONFIGURATION["seed"], evaluate=CONFIGURATION["evaluate"]),
         code=code("evaluation"),

@@ -18,9 +18,9 @@ rule report:
         "results/logs/report.log",
     benchmark:
         "results/benchmarks/report/report.tsv"
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
-    localrule: True
     params:
         options=report_options(),
         code=code("report"),

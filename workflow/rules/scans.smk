@@ -31,9 +31,9 @@ rule simulate_dataset:
         "results/logs/simulate_dataset/{dataset}.log",
     benchmark:
         "results/benchmarks/simulate_dataset/{dataset}.tsv"
+    localrule: True
     conda:
         "../../envs/imaging.yaml"
-    localrule: True
     params:
         patients=lambda wildcards: patients_of(wildcards.dataset),
         options=simulate_options,

@@ -35,9 +35,9 @@ rule split:
         "results/logs/split/{experiment}.log",
     benchmark:
         "results/benchmarks/split/{experiment}.tsv"
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
-    localrule: True
     params:
         options=split_options,
         code=code("split"),
@@ -55,12 +55,13 @@ rule unpair:
         "results/logs/unpair/{experiment}.log",
     benchmark:
         "results/benchmarks/unpair/{experiment}.tsv"
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
-    localrule: True
     params:
         options=lambda wildcards: as_options(
-            seed=CONFIGURATION["seed"], unpairing=EXPERIMENTS[wildcards.experiment]["unpairing"]
+            seed=CONFIGURATION["seed"],
+            unpairing=EXPERIMENTS[wildcards.experiment]["unpairing"],
         ),
         code=code("unpair"),
     shell:
