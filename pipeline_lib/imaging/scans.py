@@ -30,6 +30,53 @@ SMALLEST_SPACING, LARGEST_SPACING = 0.01, 100.0  # mm
 def read_scan(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     """Read a scan whole and refuse what no later stage could use.
 
+    Returns
+    -------
+        See `read_volume`.
+
+    Raises
+    ------
+    InputError
+        See `read_volume`; also if all values are the same.
+    """
+    array, affine = read_volume(path)
+    low, high = float(array.min()), float(array.max())
+    if low == high:
+        raise InputError(
+            f"{path} is empty: all its voxels are {low:g}; export the scan again, "
+            "or exclude its session."
+        )
+    return array, affine
+
+
+def read_label_map(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read a mask or a segmentation.
+
+    Returns
+    -------
+    array
+        uint8 [x, y, z].
+    affine
+        See `read_volume`.
+
+    Raises
+    ------
+    InputError
+        See `read_volume`; also if a value is no whole number from 0 to 255.
+    """
+    array, affine = read_volume(path)
+    labels = array.astype(np.uint8)
+    if not np.array_equal(labels, array):
+        raise InputError(
+            f"{path} has values that are no labels (whole numbers from 0 to 255); "
+            "save it without interpolation, and number its labels anew if they are larger."
+        )
+    return labels, affine
+
+
+def read_volume(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read a volume whole.
+
     Parameters
     ----------
     path
@@ -46,7 +93,7 @@ def read_scan(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     ------
     InputError
         If the file is missing, cut short, no NIfTI, has several volumes, values that are not
-        finite or all the same, or voxels of an impossible size.
+        finite, or voxels of an impossible size.
     """
     path = Path(path)
     image = _open(path)
@@ -64,12 +111,6 @@ def read_scan(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
         raise InputError(
             f"{path} has {wrong} voxels of {array.size} that are NaN or infinite; "
             "export the scan again, or exclude its session."
-        )
-    low, high = float(array.min()), float(array.max())
-    if low == high:
-        raise InputError(
-            f"{path} is empty: all its voxels are {low:g}; export the scan again, "
-            "or exclude its session."
         )
     return array, affine
 
