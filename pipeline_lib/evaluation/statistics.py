@@ -71,7 +71,7 @@ def _summary_of_system(
     for name, column in zip(COLUMNS[-5:], result, strict=True):
         table[name] = column
     table["n"] = table["n"].astype(int)
-    table = table.assign(**dict(zip(SYSTEM, system, strict=True)))
+    table = table.assign(**dict(zip(SYSTEM, map(str, system), strict=True)))
     return table[COLUMNS]
 
 
