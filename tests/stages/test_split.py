@@ -1,0 +1,38 @@
+import json
+import sys
+
+import pytest
+
+from pipeline_lib.errors import InputError
+from pipeline_lib.slices.split import read_split
+from pipeline_lib.stages import split
+
+PATIENTS = [f"sub-{number:03d}" for number in range(1, 9)]
+
+
+def run(monkeypatch, tmp_path, settings, anatomies=None):
+    anatomies = {patient: f"pelvis/{patient}" for patient in PATIENTS} | (anatomies or {})
+    options = {"seed": 2021, "patients": PATIENTS, "anatomies": anatomies, "split": settings}
+    output = tmp_path / "split.csv"
+    arguments = ["split", "--output", str(output), "--options", json.dumps(options)]
+    monkeypatch.setattr(sys, "argv", arguments)
+    split.main()
+    return output
+
+
+def test_the_table_is_the_same_each_time(monkeypatch, tmp_path):
+    first = run(monkeypatch, tmp_path, {"folds": 4, "validation": 1}).read_bytes()
+    assert run(monkeypatch, tmp_path, {"folds": 4, "validation": 1}).read_bytes() == first
+
+
+def test_a_fixed_split_keeps_its_lists(monkeypatch, tmp_path):
+    settings = {"train": PATIENTS[:5], "validation": PATIENTS[5:6], "test": PATIENTS[6:]}
+    assert read_split(run(monkeypatch, tmp_path, settings), 0) == settings
+
+
+def test_one_anatomy_in_two_splits_leaves_no_table(monkeypatch, tmp_path):
+    same = {"sub-001": "head", "sub-008": "head"}
+    settings = {"train": PATIENTS[:5], "test": PATIENTS[6:]}
+    with pytest.raises(InputError, match="anatomy head twice, in"):
+        run(monkeypatch, tmp_path, settings, same)
+    assert not (tmp_path / "split.csv").exists()
