@@ -1,9 +1,11 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipeline_lib.errors import InputError
+from pipeline_lib.imaging.scans import read_scan
 from pipeline_lib.slices.cut import (
     SessionVolumes,
     SliceSettings,
@@ -12,6 +14,7 @@ from pipeline_lib.slices.cut import (
     join_sessions,
 )
 
+REAL = Path(__file__).parents[2].parent / "shared" / "data" / "ms_longitudinal"
 AXIAL = SliceSettings(size=(24, 20), spacing=None, orientation="axial", minimum_body=0.02)
 SPACING = np.array([2.0, 1.5, 4.0])
 
@@ -180,3 +183,22 @@ def test_sessions_measured_alike_share_their_sequences():
 def test_sessions_measured_differently_are_refused():
     with pytest.raises(InputError, match=r"x of ses-2 was measured with.*`exclude:`"):
         common_sequences({"ses-1": checked(), "ses-2": checked(0.02)})
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not REAL.exists(), reason="the real scans are not beside the project")
+def test_a_real_scans_voxels_are_found_where_the_geometry_says():
+    scan, affine = read_scan(REAL / "sub-01" / "ses-1" / "anat" / "sub-01_ses-1_FLAIR.nii.gz")
+    body = (scan > 40).astype(np.uint8)
+    session = SessionVolumes("sub-01_ses-1", {"FLAIR": scan}, body, body, affine)
+    settings = replace(AXIAL, size=(320, 320))
+    cut = cut_session(session, settings, 2.0)
+    assert len(cut.indices) == 36
+    index = np.rint(
+        (places_of(cut, settings.size) - affine[:3, 3]) @ np.linalg.inv(affine[:3, :3]).T
+    ).astype(int)
+    within = ((index >= 0) & (index < scan.shape)).all(axis=-1) & (cut.body > 0)
+    assert within.sum() == body.sum()
+    np.testing.assert_array_equal(
+        cut.images[:, 0][within] * 2, scan[tuple(np.moveaxis(index[within], -1, 0))]
+    )
