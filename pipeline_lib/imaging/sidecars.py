@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +60,14 @@ def inherited_sidecars(scan: str | Path) -> list[Path]:
             break
     else:
         return []
-    paths = (path for folder in above for path in sorted(folder.glob("*.json")))
-    return [path for path in paths if path != sidecar_of(scan) and inherits(path.name, scan)]
+    paths = (
+        folder / name
+        for folder in above
+        if folder.is_dir()
+        for name in _json_names(folder, folder.stat().st_mtime_ns)
+        if inherits(name, scan)
+    )
+    return [path for path in paths if path != sidecar_of(scan)]
 
 
 def needs_sidecar(contrast: Mapping[str, Any]) -> bool:
@@ -151,6 +159,13 @@ def read_labels(segmentation: str | Path) -> dict[int, str]:
     if not labels or not all(isinstance(name, str) and name for name in labels.values()):
         raise InputError(f"{source} names no labels; write {form} there, labels above 0.")
     return labels
+
+
+@cache
+def _json_names(folder: Path, modified: int) -> tuple[str, ...]:
+    """Names of a folder's JSON files, listed once a change: all scans share the root's listing."""
+    with os.scandir(folder) as entries:
+        return tuple(sorted(entry.name for entry in entries if entry.name.endswith(".json")))
 
 
 def _seconds(path: Path, field: str, value: Any) -> float:
