@@ -1,13 +1,12 @@
 """Check a configuration before any job starts, and fill in what it leaves to the defaults."""
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
 import jsonschema
 
-from pipeline_lib.errors import InputError
+from pipeline_lib.errors import InputError, did_you_mean
 from pipeline_lib.signal.sequences import Sequence
 
 KINDS = ("virtual", "bids", "dicom")
@@ -67,19 +66,15 @@ def _stop_on(problems: list[str]) -> None:
         raise InputError("\n".join(["The configuration can't be used.", *problems]))
 
 
-def nearest(word: str, allowed: Iterable[str]) -> str:
-    """Give ' Did you mean X?' for the nearest spelling, or nothing where none is near."""
-    close = difflib.get_close_matches(str(word), list(allowed), n=1, cutoff=0.6)
-    return f" Did you mean '{close[0]}'?" if close else ""
-
-
 def _listed(words: Iterable[Any]) -> str:
     return ", ".join(str(word) for word in words)
 
 
 def _schema_problems(config: Mapping[str, Any], schema: dict) -> Iterator[str]:
     validator = jsonschema.Draft202012Validator(schema)
-    for error in sorted(validator.iter_errors(config), key=lambda error: list(map(str, error.path))):
+    for error in sorted(
+        validator.iter_errors(config), key=lambda error: list(map(str, error.path))
+    ):
         yield from _sentences(error)
 
 
@@ -93,11 +88,11 @@ def _sentences(error: jsonschema.ValidationError) -> Iterator[str]:
             if key not in allowed:
                 yield (
                     f"{here}{key} is no setting;"
-                    f" allowed there: {_listed(allowed)}.{nearest(key, allowed)}"
+                    f" allowed there: {_listed(allowed)}{did_you_mean(key, allowed)}."
                 )
     elif rule == "enum":
         allowed = error.validator_value
-        yield f"{setting} is {value!r}; allowed: {_listed(allowed)}.{nearest(value, allowed)}"
+        yield f"{setting} is {value!r}; allowed: {_listed(allowed)}{did_you_mean(value, allowed)}."
     elif rule == "type":
         types = error.validator_value
         types = [types] if isinstance(types, str) else types
@@ -174,7 +169,7 @@ def _dataset_problems(datasets: Mapping[str, Any]) -> Iterator[str]:
         if dataset["reference"] not in contrasts:
             yield (
                 f"{here}.reference is '{dataset['reference']}'; allowed are its contrasts: "
-                f"{_listed(contrasts)}.{nearest(dataset['reference'], contrasts)}"
+                f"{_listed(contrasts)}{did_you_mean(dataset['reference'], contrasts)}."
             )
         yield from _contrast_problems(here, given[0], contrasts)
         yield from _segment_problems(here, given[0], dataset["segment"])
@@ -186,7 +181,7 @@ def _dataset_problems(datasets: Mapping[str, Any]) -> Iterator[str]:
 def _contrast_problems(here: str, kind: str, contrasts: Mapping[str, Any]) -> Iterator[str]:
     for contrast, values in contrasts.items():
         if kind == "dicom" and "series" not in values:
-            yield f"{here}.contrasts.{contrast} lacks series, the pattern of its DICOM series' name."
+            yield f"{here}.contrasts.{contrast} lacks series, the pattern of its series' name."
         if kind != "virtual" and not {"te", "tr"} <= values.keys():
             continue  # the sidecar will say
         try:
@@ -212,13 +207,13 @@ def _experiment_problems(config: Mapping[str, Any]) -> Iterator[str]:
         if dataset not in datasets:
             yield (
                 f"{here}.dataset is '{dataset}'; allowed are the datasets: {_listed(datasets)}."
-                f"{nearest(dataset, datasets)}"
+                f"{did_you_mean(dataset, datasets)}."
             )
         for model in experiment["models"]:
             if model not in models:
                 yield (
                     f"{here}.models names '{model}'; allowed are the models: {_listed(models)}."
-                    f"{nearest(model, models)}"
+                    f"{did_you_mean(model, models)}."
                 )
         yield from _split_problems(f"{here}.split", experiment["split"])
 
@@ -246,7 +241,8 @@ def _model_problems(config: Mapping[str, Any], scales: Mapping[str, Any]) -> Ite
                 continue
             here = f"models.{name}.{key}"
             if key not in preset:
-                yield f"{here} is no setting; allowed there: {_listed(preset)}.{nearest(key, preset)}"
+                hint = did_you_mean(key, preset)
+                yield f"{here} is no setting; allowed there: {_listed(preset)}{hint}."
             elif not _same_kind(value, preset[key]):
                 yield (
                     f"{here} is {value!r}; it must be like {preset[key]!r}, its value in "

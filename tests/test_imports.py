@@ -52,7 +52,9 @@ def test_a_part_needs_no_package_of_another_environment(part):
     for module in modules(part):
         lines = [line.split() for line in module.read_text().splitlines()]
         imported = {
-            line[1].split(".")[0] for line in lines if len(line) > 1 and line[0] in ("import", "from")
+            line[1].split(".")[0]
+            for line in lines
+            if len(line) > 1 and line[0] in ("import", "from")
         }
         wrong = imported & FORBIDDEN[part]
         assert not wrong, f"{module.relative_to(ROOT)} imports {wrong}"
@@ -60,7 +62,9 @@ def test_a_part_needs_no_package_of_another_environment(part):
 
 def test_package_init_files_are_empty():
     for path in PACKAGE.rglob("__init__.py"):
-        assert not path.read_text().strip(), f"{path.relative_to(ROOT)} makes every module depend on all"
+        assert not path.read_text().strip(), (
+            f"{path.relative_to(ROOT)} makes every module depend on all"
+        )
 
 
 def test_what_the_snakefile_imports_needs_no_numerical_package():

@@ -27,7 +27,7 @@ def digest(project):
 def test_comment_docstring_and_format_leave_the_digest(project):
     before = digest(project)
     (project / "pipeline_lib/physics.py").write_text(
-        '"""Decay."""\n\n\ndef decay(t):\n    """Twice."""\n    # why not\n    return (2 *\n        t)\n'
+        '"""Decay."""\n\n\ndef decay(t):\n    """Twice."""\n    # why\n    return (2 *\n  t)\n'
     )
     assert digest(project) == before
 

@@ -1,13 +1,12 @@
 """Scans in BIDS folders; standard library only, because the Snakefile imports it."""
 
-import difflib
 import os
 from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline_lib.errors import InputError
+from pipeline_lib.errors import InputError, did_you_mean
 from pipeline_lib.imaging.sidecars import (
     EXTENSIONS,
     inherits,
@@ -154,12 +153,6 @@ def raise_together(problems: list[str]) -> None:
         raise InputError(f"{len(problems)} problems:\n{listed}")
 
 
-def _nearest(name: str, known: Collection[str]) -> str:
-    """Give ` (did you mean ...?)` with the closest known name, or nothing if none is close."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f" (did you mean {close[0]}?)" if close else ""
-
-
 def _listed(folder: str | Path) -> tuple[list[str], list[str]]:
     """Names of the folders and of the files in a folder, each sorted."""
     folders: list[str] = []
@@ -200,7 +193,7 @@ def _unknown(exclude: Collection[str], sessions: list[_Session]) -> Iterator[str
     for name in exclude:
         if name not in names:
             yield (
-                f"`exclude:` names {name}, which does not exist{_nearest(name, names)}; "
+                f"`exclude:` names {name}, which does not exist{did_you_mean(name, names)}; "
                 "correct it or take it out."
             )
 

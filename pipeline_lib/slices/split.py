@@ -6,7 +6,6 @@ are a stretch of it, so that a new patient moves at most one other across each b
 """
 
 import csv
-import difflib
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from collections.abc import Sequence as Listing
@@ -14,7 +13,7 @@ from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline_lib.errors import InputError
+from pipeline_lib.errors import InputError, did_you_mean
 from pipeline_lib.files import written_whole
 
 PARTS = ("train", "validation", "test")
@@ -82,11 +81,9 @@ def check_split(rows: Collection[SplitRow], patients: Collection[str]) -> None:
     """
     for row in rows:
         if row.patient not in patients:
-            close = difflib.get_close_matches(row.patient, list(patients), n=1, cutoff=0.5)
-            hint = f" (did you mean {close[0]}?)" if close else ""
             raise InputError(
-                f"`split:` names {row.patient}, which the dataset does not have{hint}; "
-                "correct it or take it out."
+                f"`split:` names {row.patient}, which the dataset does not have"
+                f"{did_you_mean(row.patient, patients)}; correct it or take it out."
             )
     for fold in sorted({row.fold for row in rows} | {0}):
         of_fold = [row for row in rows if row.fold == fold]

@@ -85,7 +85,7 @@ def test_a_wrong_setting_stops_before_any_job(snakemake, tmp_path):
     config = write_config(tmp_path, scale="smok")
     done = snakemake(tmp_path, "results/report.html", configfile=config, check=False)
     assert done.returncode != 0
-    assert "scale is 'smok'; allowed: smoke, reduced, paper. Did you mean 'smoke'?" in done.stdout
+    assert "scale is 'smok'; allowed: smoke, reduced, paper (did you mean smoke?)." in done.stdout
     assert not (tmp_path / "results").exists()
     assert "Traceback" not in done.stdout
 

@@ -27,6 +27,7 @@ from pipeline_lib.imaging.bids import (
 from pipeline_lib.imaging.sidecars import inherited_sidecars, sidecar_of
 from pipeline_lib.provenance import code_digest
 from pipeline_lib.signal.sequences import Sequence
+from pipeline_lib.slices.split import make_split
 
 
 def read_configuration():
@@ -65,6 +66,21 @@ def find_raw_scans(name):
     }
 
 
+def patients_of(dataset):
+    return list(dict.fromkeys(patient_of(session) for session in RAW_SCANS[dataset]))
+
+
+def split_settings(experiment):
+    """What the split of an experiment is made of; every patient is taken for its own anatomy."""
+    patients = patients_of(EXPERIMENTS[experiment]["dataset"])
+    return {
+        "patients": patients,
+        "anatomies": {patient: patient for patient in patients},
+        "split": EXPERIMENTS[experiment]["split"],
+        "seed": CONFIGURATION["seed"],
+    }
+
+
 try:
     CONFIGURATION = read_configuration()
     DATASETS = CONFIGURATION["datasets"]
@@ -72,6 +88,8 @@ try:
     MODELS = CONFIGURATION["models"]
     USED_DATASETS = list(dict.fromkeys(e["dataset"] for e in EXPERIMENTS.values()))
     RAW_SCANS = {name: find_raw_scans(name) for name in USED_DATASETS}
+    for experiment in EXPERIMENTS:
+        make_split(**split_settings(experiment))  # the job makes the table; here it is checked
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -207,15 +225,7 @@ def evaluate_options(wildcards):
 
 
 def split_options(wildcards):
-    experiment = EXPERIMENTS[wildcards.experiment]
-    dataset = experiment["dataset"]
-    return as_options(
-        seed=CONFIGURATION["seed"],
-        patients=patients_of(dataset),
-        # Every virtual patient is its own anatomy; a real one is taken to be.
-        anatomies={patient: f"{dataset}/{patient}" for patient in patients_of(dataset)},
-        split=experiment["split"],
-    )
+    return as_options(**split_settings(wildcards.experiment))
 
 
 def report_options():
@@ -261,10 +271,6 @@ def training_code(wildcards):
 
 def sessions_of(dataset, patient=None):
     return [s for s in RAW_SCANS[dataset] if patient is None or patient_of(s) == patient]
-
-
-def patients_of(dataset):
-    return list(dict.fromkeys(patient_of(session) for session in RAW_SCANS[dataset]))
 
 
 def fold_count(experiment):
