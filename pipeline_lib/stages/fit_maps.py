@@ -30,7 +30,8 @@ def main() -> None:
     inside = slices.tissues > 0 if slices.tissue_names else slices.body > 0
     signals = np.moveaxis(slices.images, 1, -1)[inside]
     sequences = list(slices.contrasts.values())
-    maps = fit(signals, sequences)
+    form = arguments.options["signal"]
+    maps = fit(signals, sequences, form)
     report(slices.patient, maps)
 
     volumes = {}
@@ -52,6 +53,7 @@ def main() -> None:
         slices.tissue_names,
         sequences,
         truth,
+        form,
     )
     with folder_written_whole(arguments.output) as folder:
         for name in PARAMETERS:

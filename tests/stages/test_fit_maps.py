@@ -55,7 +55,7 @@ def truth(folder):
 
 
 def run(monkeypatch, *arguments):
-    options = json.dumps({"fit_maps": {"activate": True}})
+    options = json.dumps({"signal": "exact"})
     monkeypatch.setattr("sys.argv", ["fit_maps", "--options", options, *map(str, arguments)])
     fit_maps.main()
 

@@ -205,6 +205,11 @@ def simulate_options(wildcards):
     )
 
 
+def fit_options(wildcards):
+    virtual = DATASETS[wildcards.dataset].get("virtual", {})
+    return as_options(signal=virtual.get("signal", "exact"))
+
+
 def train_options(wildcards):
     return as_options(
         seed=CONFIGURATION["seed"],

@@ -19,7 +19,7 @@ rule fit_maps:
         runtime=30,
     params:
         truth=named("--truth", truth_folder),
-        options=dataset_options("fit_maps"),
+        options=fit_options,
         code=code("fit_maps"),
     shell:
         "python -m pipeline_lib.stages.fit_maps --slices {input.slices} {params.truth}"
