@@ -1,4 +1,4 @@
-"""A plain U-Net from one contrast to another, told which two by their TE, TR and TI."""
+"""A plain U-Net from one contrast to any others, told which by their TE, TR and TI."""
 
 from collections.abc import Sequence as Listing
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from pipeline_lib.signal.sequences import Sequence
 TYPICAL_SECONDS = {"te": 0.03, "tr": 2.0, "ti": 1.0}
 SPREAD = 1.5
 FEATURES_A_SEQUENCE = 5
+SLOPE = 0.1
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,21 @@ class UNetSettings:
 
     Attributes
     ----------
+    pixel_block
+        Blocks of so many pixels squared become the channels of one pixel before the first
+        convolution, and pixels again after the last (1: none), because convolutions of full
+        images are most of the time of a small network.
     channels
         Channels of each resolution, the finest first.
+    features
+        Images from which the last layer mixes every target.
     embedding
-        Width of the two hidden layers that read the sequences.
+        Width of the hidden layers that read the sequences.
     """
 
+    pixel_block: int
     channels: Listing[int]
+    features: int
     embedding: int
 
 
@@ -67,86 +76,116 @@ def sequence_features(sequences: Listing[Sequence]) -> Tensor:
 
 
 class UNet(TransferModel):
-    """U-Net whose every block is modulated by source and target sequence (FiLM).
+    """U-Net for any pair of contrasts, conditioned on both sequences.
 
-    One network serves every pair of contrasts: an embedding of both sequences gives each block a
-    gain and an offset a channel (Perez et al. 2018, "FiLM", Eq. 1-2), and the network predicts
-    the change from source to target. There is no normalisation layer: the intensities are
+    The source's sequence gives every convolution a gain and an offset a channel (FiLM: Perez et
+    al. 2018, Eq. 1-2). What comes out are images of features; the last layer mixes them, and the
+    source image, into each target by weights that are a function of both sequences. So all
+    targets of a source cost one pass. There is no normalisation layer: the intensities are
     quantitative (one scale a patient), and normalising would take their level away.
     """
 
     def __init__(self, settings: UNetSettings) -> None:
         super().__init__()
-        channels = settings.channels
+        self.block, channels = settings.pixel_block, settings.channels
         self.embed = nn.Sequential(
-            nn.Linear(2 * FEATURES_A_SEQUENCE, settings.embedding),
+            nn.Linear(FEATURES_A_SEQUENCE, settings.embedding),
             nn.SiLU(),
             nn.Linear(settings.embedding, settings.embedding),
             nn.SiLU(),
         )
+        self.mix = nn.Sequential(
+            nn.Linear(2 * FEATURES_A_SEQUENCE, 2 * settings.embedding),
+            nn.SiLU(),
+            nn.Linear(2 * settings.embedding, settings.features + 2),
+        )
         finer, coarser = channels[:-1], channels[1:]
         self.down = nn.ModuleList(
             _Block(into, out, settings.embedding)
-            for into, out in zip((1, *finer), channels, strict=True)
+            for into, out in zip((self.block**2, *finer), channels, strict=True)
         )
         self.up = nn.ModuleList(
             _Block(low + high, high, settings.embedding)
             for low, high in zip(coarser, finer, strict=True)
         )
-        self.head = nn.Conv2d(channels[0], 1, kernel_size=1)
-        for parameter in self.head.parameters():  # training starts from doing nothing
-            nn.init.zeros_(parameter)
+        self.head = nn.Conv2d(channels[0], settings.features * self.block**2, kernel_size=1)
 
     def forward(
-        self, source_image: Tensor, sources: Listing[Sequence], targets: Listing[Sequence]
+        self,
+        source_image: Tensor,
+        sources: Listing[Sequence],
+        targets: Listing[Listing[Sequence]],
     ) -> Tensor:
-        """Predict the target contrast of each image, with a pair of sequences an image.
+        """Predict target contrasts of each image.
 
         Parameters
         ----------
         source_image
             float32 [batch, 1, row, column]; any height and width, which are padded to a multiple
-            of what the pooling halves and cut again.
-        sources, targets
+            of what blocks and pooling divide by, and cut again.
+        sources
             One sequence an image.
+        targets
+            Equally many sequences for each image.
 
         Returns
         -------
-            float32 [batch, 1, row, column].
+            float32 [batch, target, row, column].
         """
-        described = torch.cat([sequence_features(sources), sequence_features(targets)], dim=1)
-        embedding = self.embed(described.to(source_image.device))
+        device = source_image.device
+        source = sequence_features(sources).to(device)
+        target = torch.stack([sequence_features(wanted) for wanted in targets]).to(device)
+        features = self._features(source_image, self.embed(source))
+        with torch.autocast(device.type, enabled=False):  # bf16 would round the image
+            pair = torch.cat([source[:, None].expand_as(target), target], dim=2)
+            weights, gain, offset = self.mix(pair).split([features.shape[1], 1, 1], dim=2)
+            change = torch.einsum("btf,bfyx->btyx", weights, features.float())
+            return source_image * (1 + gain[..., None]) + offset[..., None] + change
+
+    def _features(self, source_image: Tensor, embedding: Tensor) -> Tensor:
         rows, columns = source_image.shape[-2:]
-        x = padded(source_image, 2 ** (len(self.down) - 1))
-        kept = []
+        image = padded(source_image, self.block * 2 ** (len(self.down) - 1))
+        x, kept = F.pixel_unshuffle(image, self.block), []
         for level, block in enumerate(self.down):
             x = block(F.max_pool2d(x, 2) if level else x, embedding)
             kept.append(x)
         for block, skipped in zip(reversed(self.up), reversed(kept[:-1]), strict=True):
             x = F.interpolate(x, scale_factor=2, mode="nearest")
             x = block(torch.cat([x, skipped], dim=1), embedding)
-        with torch.autocast(x.device.type, enabled=False):  # bf16 would round the image
-            change = self.head(x.float())
-        return source_image + change[..., :rows, :columns]
+        return F.pixel_shuffle(self.head(x), self.block)[..., :rows, :columns]
 
     def predict(self, source_image: Tensor, source: Sequence, target: Sequence) -> Tensor:
         """Predict the target contrast; see `TransferModel.predict`."""
+        return self.predict_all(source_image, source, [target])
+
+    def predict_all(
+        self, source_image: Tensor, source: Sequence, targets: Listing[Sequence]
+    ) -> Tensor:
+        """Predict several contrasts of the same images in one pass."""
         count = len(source_image)
-        return self(source_image, [source] * count, [target] * count)
+        return self(source_image, [source] * count, [targets] * count)
 
 
 class _Block(nn.Module):
-    """Two 3x3 convolutions, the second modulated by the embedding."""
+    """Two 3x3 convolutions, each modulated by the embedding."""
 
     def __init__(self, into: int, out: int, embedding: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(into, out, kernel_size=3, padding=1)
-        self.second = nn.Conv2d(out, out, kernel_size=3, padding=1)
-        self.modulate = nn.Linear(embedding, 2 * out)
-        nn.init.zeros_(self.modulate.weight)
-        nn.init.zeros_(self.modulate.bias)
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(channels, out, kernel_size=3, padding=1) for channels in (into, out)
+        )
+        self.modulate = nn.Linear(embedding, 4 * out)
+        for convolution in self.convolutions:
+            for parameter in convolution.parameters():
+                if parameter.dim() > 1:
+                    nn.init.kaiming_normal_(parameter, a=SLOPE)
+                else:
+                    nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        x = F.leaky_relu(self.first(x), 0.1)
-        gain, offset = self.modulate(embedding)[:, :, None, None].chunk(2, dim=1)
-        return F.leaky_relu(self.second(x) * (1 + gain) + offset, 0.1)
+        films = self.modulate(embedding)[:, :, None, None].chunk(4, dim=1)
+        for convolution, gain, offset in zip(
+            self.convolutions, films[::2], films[1::2], strict=True
+        ):
+            x = F.leaky_relu(convolution(x) * (1 + gain) + offset, SLOPE)
+        return x

@@ -25,55 +25,68 @@ from pipeline_lib.slices.unpair import shift_image
 
 @dataclass(frozen=True)
 class Sample:
-    """One image, the contrast asked for, and its image where it is known.
+    """One image, the contrasts asked for, and their images where they are known.
 
     Attributes
     ----------
     source
         float32 [row, column], on the patient's scale.
-    target
-        Same shape, the same slice in the target contrast; `None` of unpaired data.
+    targets
+        float32 [target, row, column], the same slice in the target contrasts; `None` of unpaired
+        data.
     body
         bool [row, column].
-    source_contrast, target_contrast
+    source_contrast, target_contrasts
         Indices into the contrasts.
-    source_sequence, target_sequence
+    source_sequence, target_sequences
         Their sequences in this patient.
     """
 
     source: np.ndarray
-    target: np.ndarray | None
+    targets: np.ndarray | None
     body: np.ndarray
     source_contrast: int
-    target_contrast: int
+    target_contrasts: tuple[int, ...]
     source_sequence: Sequence
-    target_sequence: Sequence
+    target_sequences: tuple[Sequence, ...]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Samples in tensors: images [batch, 1, row, column], contrasts int64 [batch]."""
+    """Samples in tensors.
+
+    Attributes
+    ----------
+    source, body
+        float32 and bool [batch, 1, row, column].
+    targets
+        float32 [batch, target, row, column], or `None` of unpaired data.
+    source_contrast, target_contrasts
+        int64 [batch] and [batch, target].
+    source_sequences, target_sequences
+        One sequence an image, and one an image and target.
+    """
 
     source: Tensor
-    target: Tensor | None
+    targets: Tensor | None
     body: Tensor
     source_contrast: Tensor
-    target_contrast: Tensor
+    target_contrasts: Tensor
     source_sequences: tuple[Sequence, ...]
-    target_sequences: tuple[Sequence, ...]
+    target_sequences: tuple[tuple[Sequence, ...], ...]
 
     @classmethod
     def of(cls, samples: Listing[Sample]) -> "Batch":
         """Stack samples, all with a target or all without."""
-        targets = [sample.target for sample in samples if sample.target is not None]
+        targets = [sample.targets for sample in samples if sample.targets is not None]
         return cls(
-            source=_images([sample.source for sample in samples]),
-            target=_images(targets) if targets else None,
-            body=_images([sample.body for sample in samples]),
+            source=torch.from_numpy(np.stack([sample.source for sample in samples])[:, None]),
+            targets=torch.from_numpy(np.stack(targets)) if targets else None,
+            body=torch.from_numpy(np.stack([sample.body for sample in samples])[:, None]),
             source_contrast=torch.tensor([sample.source_contrast for sample in samples]),
-            target_contrast=torch.tensor([sample.target_contrast for sample in samples]),
+            target_contrasts=torch.tensor([sample.target_contrasts for sample in samples]),
             source_sequences=tuple(sample.source_sequence for sample in samples),
-            target_sequences=tuple(sample.target_sequence for sample in samples),
+            target_sequences=tuple(sample.target_sequences for sample in samples),
         )
 
     def __len__(self) -> int:
@@ -110,12 +123,11 @@ class _Slices(Dataset[Sample]):
 
 
 class PairedSlices(_Slices):
-    """Two contrasts of one slice, both drawn for each sample.
+    """One contrast of a slice, drawn for each sample, and all its contrasts as targets.
 
-    An epoch is every slice of every patient once. Source and target are drawn from all ordered
-    pairs of contrasts, the pair of a contrast with itself included, so that one network learns
-    any transfer and leaves alone what needs no change. Half of the samples are mirrored
-    left to right, which no sequence tells apart.
+    An epoch is every slice of every patient once. The source is among the targets, so that a
+    network learns to leave alone what needs no change. Half of the samples are mirrored along
+    their rows, left to right in axial slices: the anatomy allows for it, and data are few.
 
     Parameters
     ----------
@@ -139,16 +151,16 @@ class PairedSlices(_Slices):
         store = self.stores[patient]
         sequences = tuple(store.contrasts.values())
         draws = self.draws(number)
-        source, target = draws.integers(len(sequences), size=2)
+        source = int(draws.integers(len(sequences)))
         columns = slice(None, None, -1 if draws.random() < 0.5 else 1)
         return Sample(
             source=store.images[row, source, :, columns],
-            target=store.images[row, target, :, columns],
+            targets=store.images[row, :, :, columns],
             body=store.body[row, :, columns] > 0,
-            source_contrast=int(source),
-            target_contrast=int(target),
+            source_contrast=source,
+            target_contrasts=tuple(range(len(sequences))),
             source_sequence=sequences[source],
-            target_sequence=sequences[target],
+            target_sequences=sequences,
         )
 
 
@@ -198,12 +210,12 @@ class UnpairedSlices(_Slices):
         other = others[self.draws(number).integers(len(others))]
         return Sample(
             source=shift_image(store.images[row, contrast], rows, columns),
-            target=None,
+            targets=None,
             body=shift_image(store.body[row], rows, columns) > 0,
             source_contrast=contrast,
-            target_contrast=other,
+            target_contrasts=(other,),
             source_sequence=sequences[contrast],
-            target_sequence=sequences[other],
+            target_sequences=(sequences[other],),
         )
 
 
@@ -234,7 +246,3 @@ def batches(
         num_workers=workers,
     )
     return iter(loader)
-
-
-def _images(images: Listing[np.ndarray]) -> Tensor:
-    return torch.from_numpy(np.stack(images)).unsqueeze(1)

@@ -18,19 +18,19 @@ from pipeline_lib.training.settings import settings_of
 CARD = "card.json"
 
 
-def build_model(card: Mapping[str, Any]) -> TransferModel:
-    """Build the model of a card (or of a configuration's section), with fresh weights.
+def build_model(system: str, settings: Mapping[str, Any]) -> TransferModel:
+    """Build a system's model, with fresh weights.
 
     Raises
     ------
     InputError
         If there is no such system.
     """
-    if card["system"] == "unet":
-        return UNet(settings_of(UNetSettings, card))
-    if card["system"] == "simko":
-        return SimkoGenerator(settings_of(SimkoSettings, card))
-    raise InputError(f"there is no system {card['system']!r}; it is unet or simko")
+    if system == "unet":
+        return UNet(settings_of(UNetSettings, settings))
+    if system == "simko":
+        return SimkoGenerator(settings_of(SimkoSettings, settings))
+    raise InputError(f"there is no system {system!r}; it is unet or simko")
 
 
 def write_model(
@@ -49,7 +49,7 @@ def write_model(
     weights
         Tensors of each network, by name.
     card
-        What `load_model` reads (`system` and its settings) and whatever else is worth knowing.
+        What `load_model` reads (`system`, `settings`) and whatever else is worth knowing.
     losses
         The table of losses to copy.
     """
@@ -78,7 +78,7 @@ def load_model(folder: str | Path) -> TransferModel:
     card = read_card(folder)
     weights = folder / "model.safetensors"
     try:
-        model = build_model(card)
+        model = build_model(card["system"], card["settings"])
         model.load_state_dict(load_file(weights))
     except FileNotFoundError:
         raise InputError(f"{weights} is missing; train the model again.") from None

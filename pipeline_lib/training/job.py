@@ -129,7 +129,11 @@ class Job:
         weights = training.run()
         progress = training.progress
         card = {
-            **self.model,
+            "name": self.model["name"],
+            "system": self.model["system"],
+            "settings": {
+                name: value for name, value in self.model.items() if name not in ("name", "system")
+            },
             "contrasts": {name: seq.to_mapping() for name, seq in self.contrasts.items()},
             "experiment": self.experiment,
             "fold": self.fold,

@@ -72,14 +72,14 @@ class Regression:
 
     def step(self, phase: str, step: int, batch: Batch) -> Mapping[str, Tensor]:
         """Descend once; logs the loss."""
-        assert batch.target is not None  # paired data always have it
+        assert batch.targets is not None  # paired data always have it
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(step, self.settings)
         self.optimizer.zero_grad(set_to_none=True)
         with self.machine.autocast():
             predicted = self.model(batch.source, batch.source_sequences, batch.target_sequences)
         loss = masked_loss(
-            predicted, batch.target, batch.body, self.settings.loss, self.settings.background
+            predicted, batch.targets, batch.body, self.settings.loss, self.settings.background
         )
         loss.backward()
         self.optimizer.step()
@@ -107,9 +107,9 @@ def masked_loss(
     Parameters
     ----------
     predicted, target
-        float32 [batch, 1, row, column].
+        float32 [batch, target, row, column].
     body
-        bool, the same shape.
+        bool [batch, 1, row, column].
     kind
         `l1` or `l2`.
     background
@@ -120,6 +120,7 @@ def masked_loss(
         A scalar.
     """
     error = (predicted - target).abs() if kind == "l1" else (predicted - target) ** 2
+    body = body.expand_as(error)
     inside = (error * body).sum() / body.sum().clamp(min=1)
     outside = (error * ~body).sum() / (~body).sum().clamp(min=1)
     return inside + background * outside

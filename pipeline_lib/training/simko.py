@@ -15,6 +15,7 @@ from torch.optim import NAdam, Optimizer
 
 from pipeline_lib.models.simko import SimkoGenerator
 from pipeline_lib.models.simko_discriminator import SimkoDiscriminator, valid_patches
+from pipeline_lib.signal.sequences import Sequence
 from pipeline_lib.slices.datasets import Batch
 from pipeline_lib.training.machine import Machine
 from pipeline_lib.training.method import Phase
@@ -82,13 +83,14 @@ class SimkoTraining:
 
     def step(self, phase: str, step: int, batch: Batch) -> Mapping[str, Tensor]:
         """Do one step of a phase; logs losses, and the accuracies of the paper's Figure 6."""
+        wanted = [targets[0] for targets in batch.target_sequences]
         if phase == IDENTITY:
-            return self._identity(batch)
+            return self._identity(batch, wanted)
         valid = valid_patches(batch.body)
         if phase == REAL:
             return self._discriminate(batch, valid, generated=None)
         with self.machine.autocast():
-            generated = self.model(batch.source, batch.target_sequences)
+            generated = self.model(batch.source, wanted)
         values = self._discriminate(batch, valid, generated.detach())
         return {**values, **self._deceive(batch, valid, generated)}
 
@@ -96,9 +98,9 @@ class SimkoTraining:
         """Tell whether the discriminator knows the contrasts well enough."""
         return phase == REAL and means["d_real_accuracy"] >= self.settings.real_accuracy
 
-    def _identity(self, batch: Batch) -> dict[str, Tensor]:
+    def _identity(self, batch: Batch, wanted: list[Sequence]) -> dict[str, Tensor]:
         with self.machine.autocast():
-            generated = self.model(batch.source, batch.target_sequences)
+            generated = self.model(batch.source, wanted)
         loss = (generated - batch.source).abs().mean()
         _descend(self.of_generator, loss)
         return {"g_loss": loss}
@@ -123,12 +125,13 @@ class SimkoTraining:
         self.discriminator.requires_grad_(False)  # no gradient of weights that stay as they are
         with self.machine.autocast():
             logits = self.discriminator(generated)
-        loss = patch_loss(logits, batch.target_contrast, valid)
+        label = batch.target_contrasts[:, 0]
+        loss = patch_loss(logits, label, valid)
         _descend(self.of_generator, loss)
         self.discriminator.requires_grad_(True)
         return {
             "gan_loss": loss,
-            "gan_accuracy": patch_accuracy(logits, batch.target_contrast, valid),
+            "gan_accuracy": patch_accuracy(logits, label, valid),
         }
 
 

@@ -1,0 +1,41 @@
+import pytest
+import torch
+
+from pipeline_lib.errors import InputError
+from pipeline_lib.training.regression import RegressionSettings, learning_rate, masked_loss
+
+
+def settings(**changes):
+    values = {
+        "steps": 100, "learning_rate": 1e-3, "warm_up": 0.1, "weight_decay": 0.0, "loss": "l1",
+        "background": 0.1,
+    }  # fmt: skip
+    return RegressionSettings(**{**values, **changes})
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("l1", 1.5 + 0.1 * 4), ("l2", 2.5 + 0.1 * 16)])
+def test_the_loss_is_the_mean_within_the_body_and_a_little_of_the_rest(kind, expected):
+    target = torch.zeros(1, 1, 2, 2)
+    predicted = torch.tensor([[[[1.0, -2.0], [4.0, -4.0]]]])
+    body = torch.tensor([[[[True, True], [False, False]]]])
+    assert masked_loss(predicted, target, body, kind, 0.1).item() == pytest.approx(expected)
+
+
+def test_a_slice_that_is_all_body_has_no_background():
+    error = masked_loss(
+        torch.ones(1, 2, 2, 2), torch.zeros(1, 2, 2, 2), torch.ones(1, 1, 2, 2) > 0, "l1", 9
+    )
+    assert error.item() == 1
+
+
+def test_the_rate_rises_then_falls_to_nothing():
+    rates = [learning_rate(step, settings()) for step in range(101)]
+    assert rates[0] == pytest.approx(1e-4)
+    assert max(rates) == rates[10] == pytest.approx(1e-3)
+    assert rates[55] == pytest.approx(5e-4)
+    assert rates[100] == pytest.approx(0)
+
+
+def test_an_unknown_loss_is_refused():
+    with pytest.raises(InputError, match="loss is l1 or l2, not 'mae'"):
+        settings(loss="mae")
