@@ -7,8 +7,9 @@ from collections.abc import Sequence as Series
 import numpy as np
 
 from pipeline_lib.errors import InputError
-from pipeline_lib.evaluation.noise import noise_sigma, with_rician_noise
+from pipeline_lib.evaluation.noise import noise_sigma
 from pipeline_lib.evaluation.scoring import Answer, PatientScorer, Score, TargetScorer
+from pipeline_lib.signal.noise import with_rician_noise
 from pipeline_lib.slices.store import PatientSlices
 
 Array = np.ndarray

@@ -1,4 +1,4 @@
-"""How much noise an image has, and what that noise alone costs a perfect answer."""
+"""How much noise an image has."""
 
 import numpy as np
 
@@ -59,9 +59,3 @@ def _difference(images: Array, axis: int) -> Array:
         np.take(images, range(start, length - 2 * LAG + start), axis) for start in (0, LAG, 2 * LAG)
     )
     return first - 2 * middle + last
-
-
-def with_rician_noise(images: Array, sigma: float, rng: np.random.Generator) -> Array:
-    """Add noise as a magnitude image has it: |S + sigma (n1 + i n2)|, Gudbjartsson & Patz 1995."""
-    real, imaginary = sigma * rng.standard_normal((2, *images.shape), dtype=np.float32)
-    return np.hypot(images + real, imaginary)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from pipeline_lib.evaluation.noise import noise_sigma, with_rician_noise
+from pipeline_lib.evaluation.noise import noise_sigma
+from pipeline_lib.signal.noise import with_rician_noise
 from tests.evaluation.fabricate import patient
 
 RNG = np.random.default_rng(0)
