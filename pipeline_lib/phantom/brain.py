@@ -82,7 +82,7 @@ def brain(grid: Grid, rng: np.random.Generator) -> dict[str, Array]:
     stretch = rng.normal(1, 0.03, 3).astype(np.float32)
     warped = random_warp(grid, WARP, rng)
     points = tuple(axis * part for axis, part in zip(warped, stretch, strict=True))
-    painting = Painting(grid, points)  # type: ignore[arg-type]
+    painting = Painting(grid, points)
     white, grey, distance, affine = _maps()
     places = [
         (axis + np.float32(CENTRE[i] - affine[i, 3])) / np.float32(affine[i, i])
@@ -117,7 +117,7 @@ def _lay_brain(painting: Painting, white: Array, grey: Array, outside: Array) ->
     free = painting.left * cover
     for tissue, power in powers.items():
         painting.fractions[tissue] = free * power / total
-    painting.left = painting.left - free
+    painting.left -= free
 
 
 def _lay_face(painting: Painting) -> None:

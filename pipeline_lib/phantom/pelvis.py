@@ -101,16 +101,16 @@ def _bones(anatomy: _Anatomy) -> None:
     heads = anatomy.pair((89, 10, -8), (24, 24, 24))
     necks = anatomy.pair((108, 4, -26), (24, 15, 17), -0.2)
     trochanters = anatomy.pair((126, -8, -38), (18, 22, 40))
-    for side in zip(heads, necks, trochanters, strict=True):
-        anatomy.bone(*side)
+    for femur in zip(heads, necks, trochanters, strict=True):
+        anatomy.bone(*femur)
     for head in heads:
         anatomy.painting.paint("cartilage", head.grown(2.5))
     columns = anatomy.pair((78, 8, 6), (27, 36, 34), 0.3)
     wings = anatomy.pair((92, 2, 62), (13, 50, 52), 0.35)
     ischia = anatomy.pair((58, -32, -42), (16, 19, 30))
     rami = anatomy.pair((36, 66, -34), (34, 11, 15), -0.5)
-    for side in zip(columns, wings, ischia, rami, strict=True):
-        anatomy.bone(*side)
+    for hip in zip(columns, wings, ischia, rami, strict=True):
+        anatomy.bone(*hip)
     anatomy.bone(
         anatomy.organ((0, -76, 46), (46, 17, 42)), anatomy.organ((0, -78, -4), (15, 9, 24))
     )

@@ -42,7 +42,7 @@ def random_warp(
     knots = _flow(velocity / KNOTS) * KNOTS
     x, y, z = np.meshgrid(*grid.axes, indexing="ij", sparse=True)
     moved = (spline_sum(part, grid, KNOTS) for part in knots)
-    return tuple(u + axis for u, axis in zip(moved, (x, y, z), strict=True))  # type: ignore[return-value]
+    return tuple(u + axis for u, axis in zip(moved, (x, y, z), strict=True))
 
 
 def _flow(velocity: Array) -> Array:
