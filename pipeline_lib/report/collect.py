@@ -1,0 +1,196 @@
+"""Reads what a run left under its results folder; what is optional and absent comes back empty."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline_lib.errors import InputError
+from pipeline_lib.files import read_json
+from pipeline_lib.report.request import Dataset, Experiment
+from pipeline_lib.slices.store import PatientSlices
+
+METRIC_KEYS = [
+    "experiment", "dataset", "model", "fold", "patient", "source", "target", "region", "metric",
+    "value",
+]  # fmt: skip
+SUMMARY_KEYS = [
+    "experiment", "dataset", "model", "source", "target", "region", "metric", "n", "mean", "sd",
+    "low", "high",
+]  # fmt: skip
+TISSUE_KEYS = ["dataset", "patient", "tissue", "parameter", "n", "mean", "sd", "median", "truth"]
+REGISTRATION_KEYS = [
+    "session", "contrast", "transform", "residual_mm", "residual_p95_mm", "residual_kind",
+]  # fmt: skip
+BIAS_KEYS = ["session", "contrast", "tissue", "n", "cv_raw", "cv_corrected"]
+SPLIT_KEYS = ["fold", "patient", "anatomy", "split"]
+LOSS_KEYS = ["phase", "step", "seconds", "name", "value"]
+TIME_KEYS = ["contrast", "sequence", "te", "tr", "ti", "te_last", "shape", "spacing", "session"]
+TEXT = frozenset(
+    ["experiment", "dataset", "model", "patient", "session", "anatomy", "source", "target", "region", "metric", "contrast", "tissue", "parameter", "split", "phase", "name"]
+)
+
+
+@dataclass(frozen=True)
+class Training:
+    """What one training left: its card and its losses (columns phase, step, seconds, ...)."""
+
+    model: str
+    fold: int
+    card: dict[str, Any]
+    losses: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predictions of one model for the test patients of one fold.
+
+    Attributes
+    ----------
+    contrasts
+        Names along the axes source and target.
+    images
+        float16 [slice, source, target, row, column], on the patients' scales.
+    maps
+        float16 [slice, source, (pd, t1, t2), row, column], times in seconds; None if the model
+        has no maps.
+    index
+        For each slice: patient, session and slice (its position in the patient's store).
+    """
+
+    contrasts: tuple[str, ...]
+    images: np.ndarray
+    maps: np.ndarray | None
+    index: pd.DataFrame
+
+
+class Results:
+    """The files of a results folder, by the names that the stages gave them."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+
+    def summary(self) -> pd.DataFrame:
+        """Means over patients with their intervals; columns `SUMMARY_KEYS`."""
+        return _table(self.root / "evaluation/summary.csv", SUMMARY_KEYS)
+
+    def metrics(self) -> pd.DataFrame:
+        """One value a patient, pair, region and metric; columns `METRIC_KEYS`."""
+        path = self.root / "evaluation/metrics.parquet"
+        if not path.exists():
+            return pd.DataFrame(columns=METRIC_KEYS)
+        return _with_columns(pd.read_parquet(path), path, METRIC_KEYS)
+
+    def tissues(self) -> pd.DataFrame:
+        """Least-squares values a patient and tissue; columns `TISSUE_KEYS`, times in seconds."""
+        return _table(self.root / "evaluation/tissues.csv", TISSUE_KEYS)
+
+    def split(self, experiment: Experiment) -> pd.DataFrame:
+        """Which patient is in which split of each fold; columns `SPLIT_KEYS`."""
+        return _table(self.root / f"split/{experiment.name}.csv", SPLIT_KEYS)
+
+    def sequences(self, dataset: Dataset) -> pd.DataFrame:
+        """One row a session and contrast, as checked: columns `TIME_KEYS`, times in seconds."""
+        rows = [
+            {**values, "contrast": contrast, "session": session}
+            for session in dataset.sessions
+            for contrast, values in self._json(f"check_scans/{dataset.name}/{session}.json").items()
+        ]
+        return pd.DataFrame(rows).reindex(columns=TIME_KEYS)
+
+    def registrations(self, dataset: Dataset) -> pd.DataFrame:
+        """One row a session and contrast; columns `REGISTRATION_KEYS`, residuals in mm."""
+        rows = [
+            {**values, "contrast": contrast, "session": session}
+            for session in dataset.sessions
+            for contrast, values in self._json(
+                f"register/{dataset.name}/{session}/registration.json"
+            ).items()
+        ]
+        return pd.DataFrame(rows).reindex(columns=REGISTRATION_KEYS)
+
+    def bias(self, dataset: Dataset) -> pd.DataFrame:
+        """Coefficients of variation before and after correction; columns `BIAS_KEYS`."""
+        tables = [
+            _table(path, BIAS_KEYS[1:]).assign(session=session)
+            for session in dataset.sessions
+            if (path := self.root / f"bias_quality/{dataset.name}/{session}/bias.csv").exists()
+        ]
+        joined = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+        return joined.reindex(columns=BIAS_KEYS)
+
+    def picture(self, stage: str, dataset: Dataset, session: str) -> Path | None:
+        """Path of a stage's quality.png of a session, if it is there."""
+        path = self.root / stage / dataset.name / session / "quality.png"
+        return path if path.exists() else None
+
+    def trainings(self, experiment: Experiment) -> Iterator[Training]:
+        """Cards and losses of all models and folds, in that order."""
+        for model in experiment.models:
+            for fold in range(experiment.folds):
+                folder = self.root / f"train/{experiment.name}/{model}/fold-{fold}"
+                if folder.exists():
+                    losses = _table(folder / "losses.csv", LOSS_KEYS)
+                    yield Training(model, fold, _json_or_empty(folder / "card.json"), losses)
+
+    def predictions(self, experiment: Experiment, model: str, fold: int) -> Predictions | None:
+        """Memory-mapped predictions of a model, if they are there."""
+        folder = self.root / f"predict/{experiment.name}/{model}/fold-{fold}"
+        if not folder.exists():
+            return None
+        maps = folder / "maps.npy"
+        return Predictions(
+            contrasts=tuple(read_json(folder / "predictions.json")["contrasts"]),
+            images=np.load(folder / "predictions.npy", mmap_mode="r", allow_pickle=False),
+            maps=np.load(maps, mmap_mode="r", allow_pickle=False) if maps.exists() else None,
+            index=_table(folder / "index.csv", ["patient", "session", "slice"]),
+        )
+
+    def slices(self, dataset: Dataset, patient: str) -> PatientSlices | None:
+        """The slices of a patient, if they are there."""
+        folder = self.root / f"slices/{dataset.name}/{patient}"
+        return PatientSlices.open(folder) if folder.exists() else None
+
+    def fitted_maps(self, dataset: Dataset, patient: str) -> dict[str, np.ndarray]:
+        """Least-squares maps pd, t1, t2 [slice, row, column] of a patient, times in seconds."""
+        folder = self.root / f"fit_maps/{dataset.name}/{patient}"
+        paths = {name: folder / f"{name.upper()}map.npy" for name in ("pd", "t1", "t2")}
+        return {
+            name: np.load(path, mmap_mode="r", allow_pickle=False)
+            for name, path in paths.items()
+            if path.exists()
+        }
+
+    def _json(self, path: str) -> dict[str, Any]:
+        return _json_or_empty(self.root / path)
+
+
+def _json_or_empty(path: Path) -> dict[str, Any]:
+    return read_json(path) if path.exists() else {}
+
+
+def _table(path: Path, columns: list[str]) -> pd.DataFrame:
+    if not path.exists():
+        return pd.DataFrame(columns=columns)
+    numbers = [name for name in columns if name not in TEXT]
+    try:
+        # Names stay text: a patient may be called 001, a tissue NA.
+        table = pd.read_csv(
+            path,
+            dtype={name: str for name in columns if name in TEXT},
+            keep_default_na=False,
+            na_values={name: ["", "nan", "NaN"] for name in numbers},
+        )
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is no table ({error}); delete it and run again.") from None
+    return _with_columns(table, path, columns)
+
+
+def _with_columns(table: pd.DataFrame, path: Path, columns: list[str]) -> pd.DataFrame:
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        raise InputError(f"{path} lacks the column {missing[0]}; delete it and run again.")
+    return table

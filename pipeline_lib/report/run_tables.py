@@ -1,0 +1,244 @@
+"""Tables of what ran: contrasts, splits, registration, bias, tissues, and what it cost."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from pipeline_lib.report.brief import number
+from pipeline_lib.report.origin import RuleCost
+from pipeline_lib.report.request import Dataset, Experiment
+from pipeline_lib.report.tables import Cell, Table, mean_and_sd, numeric, words
+
+SPLITS = ("train", "validation", "test")
+PARAMETER_UNITS = {"PD": "", "T1": "s", "T2": "s"}
+
+
+def clock(seconds: float) -> str:
+    """Write a duration, such as `42 s`, `3 min 07 s` or `2 h 05 min`."""
+    if pd.isna(seconds):
+        return "–"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def contrasts_table(dataset: Dataset, sequences: pd.DataFrame) -> Table:
+    """Contrasts with their times in seconds; a range where sessions differ."""
+    body = []
+    for contrast in dataset.contrasts:
+        rows = sequences[sequences["contrast"] == contrast]
+        kinds = ", ".join(sorted(set(rows["sequence"].dropna()))) or "–"
+        tag = "reference" if contrast == dataset.reference else ""
+        body.append(
+            (
+                Cell(contrast, contrast, tag=tag),
+                words(kinds),
+                *(_span(rows[name]) for name in ("te", "tr", "ti")),
+            )
+        )
+    return Table(
+        name=f"contrasts-{dataset.name}",
+        caption="Contrasts as read from the scans; the others are registered to the reference.",
+        columns=("Contrast", "Sequence", "TE (s)", "TR (s)", "TI (s)"),
+        rows=tuple(body),
+        csv=sequences.drop(columns=["shape", "spacing"]).to_csv(index=False),
+    )
+
+
+def _span(values: pd.Series) -> Cell:
+    known = pd.to_numeric(values).dropna()
+    if known.empty:
+        return Cell("–", None)
+    low, high = known.min(), known.max()
+    text = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
+    return Cell(text, float(low))
+
+
+def split_table(experiment: Experiment, split: pd.DataFrame) -> Table | None:
+    """Patients by folds: who is in training, validation and test."""
+    if split.empty:
+        return None
+    folds = sorted(set(split["fold"]))
+    places = {(row.patient, row.fold): row.split for row in split.itertuples(index=False)}
+    body = [
+        (words(patient), *(words(places.get((patient, fold), "–")) for fold in folds))
+        for patient in dict.fromkeys(split["patient"])
+    ]
+    return Table(
+        name=f"split-{experiment.name}",
+        caption="Patients were split before anything else; nobody is in two splits of a fold.",
+        columns=("Patient", *(f"Fold {fold}" for fold in folds)),
+        rows=tuple(body),
+        csv=split.to_csv(index=False),
+    )
+
+
+def split_words(split: pd.DataFrame) -> str:
+    """Say how many patients train, validate and test in a fold, such as `6 / 1 / 1`."""
+    counts = split.groupby(["fold", "split"]).size().unstack(fill_value=0)
+    spans = []
+    for name in SPLITS:
+        values = counts[name] if name in counts else pd.Series([0])
+        low, high = int(values.min()), int(values.max())
+        spans.append(str(low) if low == high else f"{low} to {high}")
+    return " / ".join(spans)
+
+
+def registration_table(dataset: Dataset, registrations: pd.DataFrame) -> Table | None:
+    """Sessions and contrasts with their residuals in mm, the worst first."""
+    rows = registrations[registrations["contrast"] != dataset.reference]
+    if rows.empty:
+        return None
+    rows = rows.sort_values("residual_mm", ascending=False, kind="stable")
+    body = [
+        (
+            words(row["session"]),
+            words(row["contrast"]),
+            words(row["transform"]),
+            numeric(row["residual_mm"], 2),
+            numeric(row["residual_p95_mm"], 2),
+            words(row["residual_kind"]),
+        )
+        for row in rows.to_dict("records")
+    ]
+    return Table(
+        name=f"registration-{dataset.name}",
+        caption="Residual distance over the body after registration, worst first.",
+        columns=(
+            "Session", "Contrast", "Transform", "Residual (mm)", "95th percentile (mm)", "Against",
+        ),
+        rows=tuple(body),
+        csv=rows.to_csv(index=False),
+    )  # fmt: skip
+
+
+def registration_words(registrations: pd.DataFrame, reference: str) -> list[str]:
+    """Say mean and maximum of the residuals, for each way in which they were found."""
+    rows = registrations[registrations["contrast"] != reference].dropna(subset=["residual_mm"])
+    return [
+        f"{len(group)} registrations, residual {kind}: mean {group['residual_mm'].mean():.2f} mm, "
+        f"largest {group['residual_mm'].max():.2f} mm."
+        for kind, group in rows.groupby("residual_kind")
+    ]
+
+
+def bias_table(dataset: Dataset, bias: pd.DataFrame) -> Table | None:
+    """Contrasts and tissues with their coefficient of variation before and after correction."""
+    if bias.empty:
+        return None
+    body = []
+    for (contrast, tissue), rows in bias.groupby(["contrast", "tissue"], sort=False):
+        lower = int((rows["cv_corrected"] < rows["cv_raw"]).sum())
+        raw, corrected = rows["cv_raw"].mean(), rows["cv_corrected"].mean()
+        body.append(
+            (
+                words(contrast),
+                words(tissue),
+                numeric(100 * raw, 1),
+                numeric(100 * corrected, 1),
+                numeric(100 * (corrected - raw), 1),
+                Cell(f"{lower} of {len(rows)}", lower / len(rows)),
+            )
+        )
+    return Table(
+        name=f"bias-{dataset.name}",
+        caption=(
+            "Coefficient of variation within tissues, before and after bias correction, mean over "
+            "sessions; an uneven coil raises it, so lower is better."
+        ),
+        columns=(
+            "Contrast", "Tissue", "Raw (%)", "Corrected (%)", "Change (% points)",
+            "Sessions that got lower",
+        ),
+        rows=tuple(body),
+        csv=bias.to_csv(index=False),
+    )  # fmt: skip
+
+
+def tissue_table(
+    dataset: Dataset,
+    tissues: pd.DataFrame,
+    literature: Mapping[str, Mapping[str, float]],
+) -> Table | None:
+    """Least-squares PD, T1 and T2 of each tissue beside the truth and the literature.
+
+    Parameters
+    ----------
+    tissues
+        As from `collect.Results.tissues`.
+    literature
+        Tissue -> {"PD", "T1", "T2"} with times in seconds; a tissue may be absent.
+    """
+    rows = tissues[tissues["dataset"] == dataset.name]
+    if rows.empty:
+        return None
+    body = []
+    for names, group in rows.groupby(["tissue", "parameter"], sort=False):
+        tissue, parameter = map(str, names)
+        truth = pd.to_numeric(group["truth"])
+        error = (100 * (group["mean"] - truth) / truth).mean()
+        book = literature.get(tissue, {}).get(parameter, float("nan"))
+        unit = PARAMETER_UNITS.get(parameter, "")
+        body.append(
+            (
+                words(tissue),
+                words(f"{parameter} ({unit})" if unit else parameter),
+                numeric(len(group), 0),
+                Cell(
+                    mean_and_sd(group["mean"].mean(), group["mean"].std(), 3),
+                    group["mean"].mean(),
+                ),
+                numeric(group["sd"].mean(), 3),
+                numeric(truth.mean(), 3),
+                Cell(_signed_percent(error), None if pd.isna(error) else error),
+                numeric(book, 3),
+            )
+        )
+    return Table(
+        name=f"tissues-{dataset.name}",
+        caption=(
+            "Least-squares values: mean ± SD over patients; the SD within the tissue, the truth "
+            "and the error are means over patients."
+        ),
+        columns=(
+            "Tissue", "Parameter", "Patients", "Least squares", "SD within", "Truth", "Error",
+            "Literature",
+        ),
+        rows=tuple(body),
+        csv=rows.to_csv(index=False),
+    )  # fmt: skip
+
+
+def _signed_percent(value: float) -> str:
+    if pd.isna(value):
+        return "–"
+    return f"{'+' if value > 0 else ''}{number(value, 1)} %"
+
+
+def cost_table(costs: Sequence[RuleCost]) -> Table | None:
+    """Rules with their jobs, time and memory, the costliest first."""
+    if not costs:
+        return None
+    body = [
+        (
+            words(cost.rule),
+            numeric(cost.jobs, 0),
+            Cell(clock(cost.seconds), cost.seconds),
+            Cell(clock(cost.longest), cost.longest),
+            numeric(cost.memory, 0),
+        )
+        for cost in costs
+    ]
+    table = pd.DataFrame([vars(cost) for cost in costs])
+    return Table(
+        name="costs",
+        caption="From Snakemake's benchmark files; jobs shorter than a blink have no memory.",
+        columns=("Rule", "Jobs", "Time, all jobs", "Longest job", "Largest memory (MB)"),
+        rows=tuple(body),
+        csv=table.to_csv(index=False),
+    )
