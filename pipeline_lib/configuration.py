@@ -172,6 +172,7 @@ def _dataset_problems(datasets: Mapping[str, Any]) -> Iterator[str]:
                 f"{_listed(contrasts)}{did_you_mean(dataset['reference'], contrasts)}."
             )
         yield from _contrast_problems(here, given[0], contrasts)
+        yield from _equation_problems(here, dataset)
         yield from _segment_problems(here, given[0], dataset["segment"])
         virtual = dataset.get("virtual", {})
         if virtual.get("anatomy") == "mrilab" and not virtual["label_file"]:
@@ -188,6 +189,17 @@ def _contrast_problems(here: str, kind: str, contrasts: Mapping[str, Any]) -> It
             Sequence.from_mapping(values)
         except InputError as error:
             yield f"{here}.contrasts.{contrast}: {error}."
+
+
+def _equation_problems(here: str, dataset: Mapping[str, Any]) -> Iterator[str]:
+    if dataset.get("virtual", {}).get("signal") != "simko":
+        return
+    for contrast, values in dataset["contrasts"].items():
+        if values.get("ti") is not None:
+            yield (
+                f"{here}.virtual.signal is 'simko', an equation without inversion pulse, but "
+                f"contrasts.{contrast} has a ti; set signal to exact."
+            )
 
 
 def _segment_problems(here: str, kind: str, segment: dict[str, Any]) -> Iterator[str]:

@@ -93,6 +93,15 @@ def change(config, path, value):
         ("datasets.pelvis.reference", "PDv", "is 'PDv'; .*did you mean PDw"),
         ("datasets.pelvis.contrasts.T2w.te", 100, "looks like milliseconds: write 0.1"),
         ("datasets.pelvis.contrasts.T2w.ti", 2.5, "SE has no inversion time"),
+        (
+            "datasets.pelvis",
+            {
+                "virtual": {"anatomy": "brain", "patients": 1, "signal": "simko"},
+                "contrasts": {"FLAIR": {"sequence": "IR-SE", "te": 0.1, "tr": 9.0, "ti": 2.5}},
+                "reference": "FLAIR",
+            },
+            "an equation without inversion pulse",
+        ),
         ("datasets.pelvis.contrasts.T2-w", {}, "'T2-w' must be a name of letters and digits"),
         ("datasets.pelvis.virtual.anatomy", "mrilab", "label_file is not set"),
         ("experiments.pelvis.dataset", "pelvs", "did you mean pelvis"),
