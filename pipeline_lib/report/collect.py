@@ -15,13 +15,16 @@ from pipeline_lib.slices.store import PatientSlices
 
 METRIC_KEYS = [
     "experiment", "dataset", "model", "fold", "patient", "source", "target", "region", "metric",
-    "value",
+    "value", "data_range",
 ]  # fmt: skip
 SUMMARY_KEYS = [
     "experiment", "dataset", "model", "source", "target", "region", "metric", "n", "mean", "sd",
     "low", "high",
 ]  # fmt: skip
-TISSUE_KEYS = ["dataset", "patient", "tissue", "parameter", "n", "mean", "sd", "median", "truth"]
+TISSUE_KEYS = [
+    "dataset", "patient", "tissue", "parameter", "n", "mean", "sd", "median", "truth",
+    "bound_relative",
+]  # fmt: skip
 REGISTRATION_KEYS = [
     "session", "contrast", "transform", "residual_mm", "residual_p95_mm", "residual_kind",
 ]  # fmt: skip
@@ -30,8 +33,11 @@ SPLIT_KEYS = ["fold", "patient", "anatomy", "split"]
 LOSS_KEYS = ["phase", "step", "seconds", "name", "value"]
 TIME_KEYS = ["contrast", "sequence", "te", "tr", "ti", "te_last", "shape", "spacing", "session"]
 TEXT = frozenset(
-    ["experiment", "dataset", "model", "patient", "session", "anatomy", "source", "target", "region", "metric", "contrast", "tissue", "parameter", "split", "phase", "name"]
-)
+    [
+        "experiment", "dataset", "model", "patient", "session", "anatomy", "source", "target",
+        "region", "metric", "contrast", "tissue", "parameter", "split", "phase", "name",
+    ]
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -150,7 +156,7 @@ class Results:
         )
 
     def slices(self, dataset: Dataset, patient: str) -> PatientSlices | None:
-        """The slices of a patient, if they are there."""
+        """Open the slices of a patient, if they are there."""
         folder = self.root / f"slices/{dataset.name}/{patient}"
         return PatientSlices.open(folder) if folder.exists() else None
 

@@ -18,6 +18,7 @@ from pipeline_lib.report.collect import Results, Training
 from pipeline_lib.report.curves import Chart, training_charts
 from pipeline_lib.report.examples import Example, map_examples, transfer_examples
 from pipeline_lib.report.forest import Forest, forest
+from pipeline_lib.report.literature import literature_of
 from pipeline_lib.report.matrices import MatrixSet, matrix_set
 from pipeline_lib.report.pictures import QualityPictures, quality_pictures
 from pipeline_lib.report.request import Dataset, Experiment, Request
@@ -38,6 +39,7 @@ class ExperimentChapter:
     said: list[Statement]
     forest: Forest | None
     transfer: Table | None
+    ranges: str
     pairs: list[Table]
     regions: Table | None
     matrices: MatrixSet | None
@@ -53,6 +55,7 @@ class DatasetChapter:
     dataset: Dataset
     contrasts: Table
     tissues: Table | None
+    literature: str
     registration: Table | None
     registration_words: list[str]
     bias: Table | None
@@ -87,7 +90,7 @@ def build_page(request: Request, results: Results, when: datetime | None = None)
                 _experiment(experiment, results, summary, metrics, trainings[experiment.name])
                 for experiment in request.experiments
             ],
-            datasets=[_dataset(dataset, results, tissues) for dataset in request.datasets],
+            datasets=[_dataset(dataset, request, results, tissues) for dataset in request.datasets],
             conventions=conventions(request.configuration),
             busy=run_tables.clock(origin.busy_seconds(jobs)) if jobs else "",
             job_count=len(jobs),
@@ -98,6 +101,7 @@ def build_page(request: Request, results: Results, when: datetime | None = None)
                 dict(request.configuration), sort_keys=False, allow_unicode=True
             ),
             long_split=LONG_SPLIT,
+            largest_bound=f"{run_tables.LARGEST_BOUND:g}",
             style=_own("style.css"),
             script=_own("report.js"),
             results_root=results.root,
@@ -110,7 +114,8 @@ def conventions(configuration: Mapping[str, Any]) -> list[str]:
     samples = configuration.get("evaluate", {}).get("bootstrap")
     said = [
         "Mask: the body, found on the target's side, the same for all systems.",
-        "Data range R of PSNR and SSIM: 1.0, the patient's scale.",
+        "Data range R of PSNR and SSIM, for each target contrast: the median over the training "
+        "patients of its 99.9th percentile within the body; the values stand with each experiment.",
         "NRMSE: root of the summed squared error over the root of the summed squared target.",
         "Unit: the patient. Voxels are pooled within a patient, then mean and SD are taken over "
         "patients; pairs of a contrast with itself are left out.",
@@ -141,6 +146,7 @@ def _experiment(
         said=statements(summary, metrics, experiment.name, experiment.models),
         forest=forest(experiment, summary, "nrmse"),
         transfer=tables.transfer_table(experiment, summary),
+        ranges=tables.range_words(experiment, metrics),
         pairs=[table for table in pairs if table],
         regions=tables.region_table(experiment, summary),
         matrices=matrix_set(
@@ -155,12 +161,16 @@ def _experiment(
     )
 
 
-def _dataset(dataset: Dataset, results: Results, tissues: pd.DataFrame) -> DatasetChapter:
+def _dataset(
+    dataset: Dataset, request: Request, results: Results, tissues: pd.DataFrame
+) -> DatasetChapter:
     registrations = results.registrations(dataset)
+    book, literature = literature_of(request.settings_of(dataset.name))
     return DatasetChapter(
         dataset=dataset,
         contrasts=run_tables.contrasts_table(dataset, results.sequences(dataset)),
-        tissues=run_tables.tissue_table(dataset, tissues, {}),
+        tissues=run_tables.tissue_table(dataset, tissues, literature),
+        literature=book,
         registration=run_tables.registration_table(dataset, registrations),
         registration_words=run_tables.registration_words(registrations, dataset.reference),
         bias=run_tables.bias_table(dataset, results.bias(dataset)),

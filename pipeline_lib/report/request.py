@@ -84,6 +84,10 @@ class Request:
         """System of a model of the configuration, such as `unet`; the model's name if not told."""
         return str(self.configuration.get("models", {}).get(model, {}).get("system", model))
 
+    def settings_of(self, dataset: str) -> Mapping[str, Any]:
+        """Section of the configuration on a dataset; empty if it is not told."""
+        return self.configuration.get("datasets", {}).get(dataset, {})
+
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> "Request":
         """Read the stage's options.

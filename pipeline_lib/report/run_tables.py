@@ -1,6 +1,7 @@
 """Tables of what ran: contrasts, splits, registration, bias, tissues, and what it cost."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -11,6 +12,8 @@ from pipeline_lib.report.tables import Cell, Table, mean_and_sd, numeric, words
 
 SPLITS = ("train", "validation", "test")
 PARAMETER_UNITS = {"PD": "", "T1": "s", "T2": "s"}
+# In per cent; a value with a larger Cramér-Rao bound is greyed.
+LARGEST_BOUND = 20.0
 
 
 def clock(seconds: float) -> str:
@@ -167,12 +170,15 @@ def tissue_table(
 ) -> Table | None:
     """Least-squares PD, T1 and T2 of each tissue beside the truth and the literature.
 
+    Rows whose Cramér-Rao bound exceeds `LARGEST_BOUND` are greyed: with these contrasts and this
+    noise no unbiased estimate of one voxel can be relied on.
+
     Parameters
     ----------
     tissues
         As from `collect.Results.tissues`.
     literature
-        Tissue -> {"PD", "T1", "T2"} with times in seconds; a tissue may be absent.
+        Tissue -> {"PD", "T1", "T2"} with times in seconds; a tissue or parameter may be absent.
     """
     rows = tissues[tissues["dataset"] == dataset.name]
     if rows.empty:
@@ -181,37 +187,48 @@ def tissue_table(
     for names, group in rows.groupby(["tissue", "parameter"], sort=False):
         tissue, parameter = map(str, names)
         truth = pd.to_numeric(group["truth"])
-        error = (100 * (group["mean"] - truth) / truth).mean()
+        error = (100 * (group["median"] - truth) / truth).mean()
         book = literature.get(tissue, {}).get(parameter, float("nan"))
         unit = PARAMETER_UNITS.get(parameter, "")
+        # The median over patients: a single fit at a bound of its range has an infinite one.
+        bound = 100 * group["bound_relative"].median()
+        middle = group["median"]
+        found: tuple[Cell, ...] = (
+            Cell(mean_and_sd(middle.mean(), middle.std(), 3), _known(middle.mean())),
+            numeric(group["sd"].mean(), 3),
+            numeric(truth.mean(), 3),
+            Cell(_signed_percent(error), _known(error)),
+            numeric(bound, 1),
+        )
+        if bound > LARGEST_BOUND:
+            found = tuple(replace(cell, faint=True) for cell in found)
         body.append(
             (
                 words(tissue),
                 words(f"{parameter} ({unit})" if unit else parameter),
                 numeric(len(group), 0),
-                Cell(
-                    mean_and_sd(group["mean"].mean(), group["mean"].std(), 3),
-                    group["mean"].mean(),
-                ),
-                numeric(group["sd"].mean(), 3),
-                numeric(truth.mean(), 3),
-                Cell(_signed_percent(error), None if pd.isna(error) else error),
+                *found,
                 numeric(book, 3),
             )
         )
     return Table(
         name=f"tissues-{dataset.name}",
         caption=(
-            "Least-squares values: mean ± SD over patients; the SD within the tissue, the truth "
-            "and the error are means over patients."
+            "Least squares: median over the tissue's voxels, then mean ± SD over patients. The SD "
+            "within the tissue, the truth and the error are means over patients, the Cramér-Rao "
+            "bound of one voxel is a median over them."
         ),
         columns=(
             "Tissue", "Parameter", "Patients", "Least squares", "SD within", "Truth", "Error",
-            "Literature",
+            "Bound (%)", "Literature",
         ),
         rows=tuple(body),
         csv=rows.to_csv(index=False),
     )  # fmt: skip
+
+
+def _known(value: float) -> float | None:
+    return None if pd.isna(value) else value
 
 
 def _signed_percent(value: float) -> str:

@@ -36,6 +36,8 @@ class Cell:
         A remark in words, set off from the text.
     best
         Whether it is the best of its column.
+    faint
+        Whether it is greyed, because it can't be relied on.
     """
 
     text: str
@@ -43,6 +45,7 @@ class Cell:
     detail: str = ""
     tag: str = ""
     best: bool = False
+    faint: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,6 +156,22 @@ def transfer_table(experiment: Experiment, summary: pd.DataFrame) -> Table | Non
         rows=tuple(body),
         csv=rows.drop(columns=["source", "target"]).to_csv(index=False),
     )
+
+
+def range_words(experiment: Experiment, metrics: pd.DataFrame) -> str:
+    """Say R, the data range of PSNR and SSIM, of each target: a span where folds differ.
+
+    The training patients set R, so that each fold has its own.
+    """
+    rows = metrics[metrics["experiment"] == experiment.name]
+    parts = []
+    for contrast in experiment.dataset.contrasts:
+        values = rows.loc[rows["target"] == contrast, "data_range"].dropna()
+        if values.empty:
+            continue
+        low, high = number(values.min(), 3), number(values.max(), 3)
+        parts.append(f"{contrast} {low}" if low == high else f"{contrast} {low} to {high}")
+    return ", ".join(parts)
 
 
 def _heading(metric: str) -> str:
