@@ -4,15 +4,13 @@ The maps (ICBM 152 2009a, 1 mm, in nilearn's wheel) hold the brain alone. Skull,
 and neck are this project's own shapes, placed by the distance from the brain and in MNI mm.
 """
 
-import importlib.util
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
 
-from pipeline_lib.errors import InputError
 from pipeline_lib.imaging.scans import read_volume
+from pipeline_lib.imaging.template import template_map
 from pipeline_lib.phantom.grid import Grid, random_field
 from pipeline_lib.phantom.shapes import Ellipsoid, Painting
 from pipeline_lib.phantom.warp import random_warp
@@ -21,7 +19,6 @@ Array = np.ndarray
 
 WARP = 3.5  # mm
 CENTRE = np.array([0.0, -17.0, 6.0])  # MNI mm at the middle of the scan
-MAPS = "mni_icbm152_{}_tal_nlin_sym_09a_converted.nii.gz"
 # The maps are averages of many brains and blurred by it; this power makes them one brain's.
 SHARPNESS = 3
 # mm from the brain's hull to the outer border of each layer.
@@ -29,28 +26,12 @@ LAYERS = (("csf", 2.5), ("cortical_bone", 4.5), ("marrow", 7.0), ("cortical_bone
 SCALP, SKIN = 13.0, 15.0
 
 
-def template(kind: str) -> Path:
-    """Path of a map of nilearn's wheel: `gm`, `wm` or `t1` (the brain alone).
-
-    Raises
-    ------
-    InputError
-        If nilearn is not installed.
-    """
-    found = importlib.util.find_spec("nilearn")
-    if found is None or found.origin is None:
-        raise InputError(
-            "nilearn is not installed; its wheel holds the brain maps: run make setup."
-        )
-    return Path(found.origin).parent / "datasets" / "data" / MAPS.format(kind)
-
-
 @cache
 def _maps() -> tuple[Array, Array, Array, Array]:
     """White and grey matter (0 to 1), distance from the brain's hull in mm, and the affine."""
-    white, affine = read_volume(template("wm"))
-    grey, _ = read_volume(template("gm"))
-    inside = read_volume(template("t1"))[0] > 0
+    white, affine = read_volume(template_map("wm"))
+    grey, _ = read_volume(template_map("gm"))
+    inside = read_volume(template_map("t1"))[0] > 0
     coarse = ndimage.binary_closing(np.pad(inside[::2, ::2, ::2], 12), iterations=4)[
         12:-12, 12:-12, 12:-12
     ]

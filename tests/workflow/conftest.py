@@ -25,7 +25,8 @@ def snakemake():
 
     def call(folder, *arguments, configfile=TINY, check=True):
         command = [program, "--snakefile", ROOT / "Snakefile", "--directory", folder]
-        command += ["--cores", "2", "--configfile", configfile, *arguments]
+        # The targets come first: --configfile takes all that follows for files.
+        command += [*arguments, "--cores", "2", "--configfile", configfile]
         done = subprocess.run(
             list(map(str, command)),
             stdout=subprocess.PIPE,
