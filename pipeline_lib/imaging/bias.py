@@ -101,17 +101,12 @@ def shared_log_fields(
         float32 [x, y, z] a scan. Their mean over the masks, each scan counting alike, is 0; a
         mean of 0 in each mask would be a gain a scan again, as masks differ between contrasts.
     """
-    shared = [
-        np.mean(
-            [
-                resampled_field(field, affine, mask.shape, target)
-                for field, affine in zip(log_fields, affines, strict=True)
-            ],
-            axis=0,
-            dtype=np.float32,
-        )
-        for target, mask in zip(affines, masks, strict=True)
-    ]
+    shared = []
+    for target, mask in zip(affines, masks, strict=True):
+        total = np.zeros(mask.shape, dtype=np.float32)
+        for field, affine in zip(log_fields, affines, strict=True):
+            total += resampled_field(field, affine, mask.shape, target)
+        shared.append(total / len(log_fields))
     level = np.mean(
         [field[mask].mean(dtype=np.float64) for field, mask in zip(shared, masks, strict=True)]
     )

@@ -31,8 +31,8 @@ def brain_tissues(
     1. A rough brain is cut out of the reference contrast (see `rough_brain`), because the template
        has no skull and would be stretched over the whole head.
     2. The ICBM 152 brain is registered to it: affine, then SyN on a grid of 1.5 mm, by Mattes'
-       mutual information, which asks for no particular contrast. Its tissue maps, carried over, are the priors, and where their sum is over one half is the
-       brain.
+       mutual information, which asks for no particular contrast. Its tissue maps, carried over,
+       are the priors, and where their sum is over one half is the brain.
     3. Atropos (Avants et al. 2011) assigns each voxel of the brain from all contrasts, with those
        priors and a Markov random field.
 
