@@ -28,13 +28,11 @@ LABELS = {
 
 @cache
 def _labels(path: Path) -> Array:
+    if not path.is_file():
+        raise InputError(f"{path} is missing; set virtual.label_file to MRiLab's BrainModel.mat.")
     try:
         content = io.loadmat(path, variable_names=["Anatomy"])
         labels = np.asarray(content["Anatomy"])
-    except FileNotFoundError:
-        raise InputError(
-            f"{path} is missing; set virtual.label_file to MRiLab's BrainModel.mat."
-        ) from None
     except (KeyError, ValueError, NotImplementedError) as error:
         raise InputError(
             f"{path} holds no label volume named Anatomy ({error}); "
