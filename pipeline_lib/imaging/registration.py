@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from pipeline_lib.errors import InputError
 from pipeline_lib.imaging.itk import ants_image
+from pipeline_lib.imaging.refinement import refined
 from pipeline_lib.imaging.scans import spacing_of
 from pipeline_lib.imaging.transforms import apply, from_itk_parameters, write_itk_affine
 
@@ -89,9 +90,12 @@ def register(
 ) -> Transform:
     """Find the transform from a reference to a scan of the same body.
 
-    Mattes' mutual information (2003) between both, for a rigid transform first, from coarse to
-    fine, on samples within the reference's body; an affine one and SyN (Avants 2008) start from
-    there. On one thread the result repeats to the last digit: ANTs gets a seed for its samples.
+    1. ANTs finds a rigid transform by Mattes' mutual information (2003), from coarse to fine, on
+       samples within the reference's body.
+    2. It is polished (see `refinement`), rigidly, then, if asked for, to an affine one.
+    3. SyN (Avants 2008) starts from there.
+
+    On one thread the result repeats to the last digit: ANTs gets a seed for its samples.
 
     Parameters
     ----------
@@ -116,36 +120,34 @@ def register(
     mask = ants_image(mask_array >= 0.5, fixed_affine)
     moving = ants_image(*coarsened(scan.image, scan.affine, SEARCH_SPACING))
     with tempfile.TemporaryDirectory() as scratch:
-        matrix = _linear(fixed, moving, mask, "Rigid", None, Path(scratch))
+        matrix = _rigid(fixed, moving, mask, Path(scratch))
+        ends = (
+            (reference.image, reference.mask, reference.affine),
+            (scan.image, scan.mask, scan.affine),
+        )
+        matrix = refined(*ends, matrix, affine=False, seed=seed)
         if settings.transform == "rigid":
             return Transform(matrix)
-        matrix = _linear(fixed, moving, mask, "Affine", matrix, Path(scratch))
+        matrix = refined(*ends, matrix, affine=True, seed=seed)
         if settings.transform == "affine":
             return Transform(matrix)
         _warp(fixed, moving, mask, matrix, Path(scratch), warp)
     return Transform(matrix, warp)
 
 
-def _linear(
-    fixed: Any, moving: Any, mask: Any, kind: str, start: np.ndarray | None, scratch: Path
-) -> np.ndarray:
-    initial = None
-    if start is not None:
-        write_itk_affine(scratch / "start.txt", start)
-        initial = [str(scratch / "start.txt")]
+def _rigid(fixed: Any, moving: Any, mask: Any, scratch: Path) -> np.ndarray:
     found = _run(
         fixed=fixed,
         moving=moving,
         mask=mask,
-        type_of_transform=kind,
-        initial_transform=initial,
+        type_of_transform="Rigid",
         aff_metric="mattes",
         aff_sampling=32,
         aff_random_sampling_rate=0.2,
         aff_iterations=(200, 100, 50),
         aff_shrink_factors=(4, 2, 1),
         aff_smoothing_sigmas=(2, 1, 0),
-        outprefix=str(scratch / kind),
+        outprefix=str(scratch / "rigid"),
     )
     transform = ants.read_transform(found["fwdtransforms"][0])
     return from_itk_parameters(np.array(transform.parameters), np.array(transform.fixed_parameters))

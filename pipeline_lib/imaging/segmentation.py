@@ -48,8 +48,9 @@ class Tissues:
 def session_body(images: Mapping[str, np.ndarray], spacing: Spacing) -> np.ndarray:
     """Find the body that the registered contrasts of a session agree on.
 
-    A voxel belongs to it where at least half of the contrasts show tissue, so that neither a
-    contrast in which a tissue is dark nor one with a smaller field of view decides.
+    A voxel belongs to it where at least half of the contrasts show tissue, so that a contrast in
+    which a tissue is dark does not decide, and where every contrast was measured: what lies
+    outside a scan's field of view (exactly 0 after its registration) can't be compared.
 
     Parameters
     ----------
@@ -73,7 +74,8 @@ def session_body(images: Mapping[str, np.ndarray], spacing: Spacing) -> np.ndarr
             votes += body_mask(image, spacing)
         except InputError as error:
             raise InputError(f"contrast {contrast}: {error}") from None
-    return cleaned(2 * votes >= len(images), spacing)
+    measured = np.logical_and.reduce([image != 0 for image in images.values()])
+    return cleaned(2 * votes >= len(images), spacing) & measured
 
 
 def tissues_of_truth(folder: Path, session: str, shape: tuple[int, ...]) -> Tissues:

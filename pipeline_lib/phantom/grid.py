@@ -9,6 +9,8 @@ Array = np.ndarray
 
 # Parts that a slice is made of: it is averaged over its thickness like a scanner's.
 PARTS_OF_A_SLICE = 3
+# Anatomy above and below the scan (mm), which motion brings into it.
+MARGIN = 20.0
 
 
 @dataclass(frozen=True)
@@ -27,9 +29,15 @@ class Grid:
     spacing: tuple[float, float, float]
 
     @property
+    def margin(self) -> int:
+        """Slices of anatomy above the scan, and as many below."""
+        return int(np.ceil(MARGIN / self.spacing[2]))
+
+    @property
     def fine_size(self) -> tuple[int, int, int]:
-        """Voxels of the anatomy: those of the scan, each slice in `PARTS_OF_A_SLICE` parts."""
-        return (self.size[0], self.size[1], self.size[2] * PARTS_OF_A_SLICE)
+        """Voxels of the anatomy: scan and margins, each slice in `PARTS_OF_A_SLICE` parts."""
+        slices = self.size[2] + 2 * self.margin
+        return (self.size[0], self.size[1], slices * PARTS_OF_A_SLICE)
 
     @cached_property
     def axes(self) -> tuple[Array, Array, Array]:
@@ -56,8 +64,9 @@ class Grid:
         return affine
 
     def averaged(self, fine: Array) -> Array:
-        """Average [x, y, fine z] over the parts of each slice."""
-        return fine.reshape(*self.size, PARTS_OF_A_SLICE).mean(axis=-1)
+        """Average [x, y, fine z] over the parts of each slice of the scan."""
+        parts = slice(self.margin * PARTS_OF_A_SLICE, -self.margin * PARTS_OF_A_SLICE)
+        return fine[:, :, parts].reshape(*self.size, PARTS_OF_A_SLICE).mean(axis=-1)
 
 
 def random_field(grid: Grid, knots: float, rng: np.random.Generator) -> Array:

@@ -44,6 +44,7 @@ def main() -> None:
         tissues = find_tissues(arguments, images, affine, body)
     except InputError as error:
         raise InputError(f"{arguments.session}, {arguments.registered}: {error}") from None
+    tissues = Tissues(tissues.labels * body, tissues.names)
     with folder_written_whole(arguments.output) as folder:
         write_scan(folder / "body.nii.gz", body, affine, dtype=np.uint8)
         write_scan(folder / "tissues.nii.gz", tissues.labels, affine, dtype=np.uint8)

@@ -29,8 +29,10 @@ class SimkoTrainingSettings:
 
     Attributes
     ----------
-    learning_rate
-        Of Nadam for both networks, 5e-4 in the paper.
+    learning_rate, discriminator_rate, adversarial_rate
+        Rates of Nadam: the generator's in its pre-training, the discriminator's, and the
+        generator's in the second stage. All are 5e-4 in the paper; the authors' later code has
+        5e-4, 1e-5 and 1e-5.
     identity_steps
         Pre-training of the generator.
     real_steps
@@ -43,6 +45,8 @@ class SimkoTrainingSettings:
     """
 
     learning_rate: float
+    discriminator_rate: float
+    adversarial_rate: float
     identity_steps: int
     real_steps: int
     real_accuracy: float
@@ -68,10 +72,11 @@ class SimkoTraining:
             Phase(REAL, settings.real_steps, selects=False),
             Phase(ADVERSARIAL, settings.adversarial_steps, selects=True),
         )
-        rate = settings.learning_rate
         # Keras' Nadam, which the authors used, has eps 1e-7; its momentum schedule is PyTorch's.
-        self.of_generator = NAdam(model.parameters(), lr=rate, eps=1e-7)
-        self.of_discriminator = NAdam(discriminator.parameters(), lr=rate, eps=1e-7)
+        self.of_generator = NAdam(model.parameters(), lr=settings.learning_rate, eps=1e-7)
+        self.of_discriminator = NAdam(
+            discriminator.parameters(), lr=settings.discriminator_rate, eps=1e-7
+        )
 
     def networks(self) -> Mapping[str, nn.Module]:
         """Give both networks."""
@@ -127,6 +132,8 @@ class SimkoTraining:
             logits = self.discriminator(generated)
         label = batch.target_contrasts[:, 0]
         loss = patch_loss(logits, label, valid)
+        for group in self.of_generator.param_groups:
+            group["lr"] = self.settings.adversarial_rate
         _descend(self.of_generator, loss)
         self.discriminator.requires_grad_(True)
         return {

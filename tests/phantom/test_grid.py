@@ -14,10 +14,10 @@ def test_the_middle_of_the_grid_is_the_origin():
 
 
 def test_a_slice_is_the_mean_of_its_parts():
-    z = np.broadcast_to(GRID.axes[2], GRID.fine_size)
+    z = np.ascontiguousarray(np.broadcast_to(GRID.axes[2], GRID.fine_size))
     expected = (np.arange(6) - 2.5) * 9.0
     np.testing.assert_allclose(GRID.averaged(z)[0, 0], expected, atol=1e-4)
-    assert GRID.fine_size[2] == 6 * PARTS_OF_A_SLICE
+    assert GRID.fine_size[2] == (6 + 2 * 3) * PARTS_OF_A_SLICE  # 20 mm of 9 mm slices each side
 
 
 def test_equal_coefficients_give_a_constant():

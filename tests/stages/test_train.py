@@ -30,6 +30,7 @@ UNET = {
 SIMKO = {
     "name": "simko", "system": "simko", "channels": 2, "signal": "simko",
     "batch_norm_momentum": 0.1, "discriminator_channels": 4, "learning_rate": 1.0e-3,
+    "discriminator_rate": 1.0e-3, "adversarial_rate": 1.0e-3,
     "identity_steps": 10, "real_steps": 10,
     "real_accuracy": 0.8, "adversarial_steps": 10, **LOOP,
 }  # fmt: skip

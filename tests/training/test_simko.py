@@ -27,6 +27,8 @@ def training():
         SimkoDiscriminator(DiscriminatorSettings(4), contrasts=2),
         SimkoTrainingSettings(
             learning_rate=5e-3,
+            discriminator_rate=5e-3,
+            adversarial_rate=5e-3,
             identity_steps=1,
             real_steps=1,
             real_accuracy=0.8,

@@ -1,0 +1,104 @@
+"""The stages between raw scans and slices, one after the other on a tiny virtual patient."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from pipeline_lib.imaging.scans import read_label_map
+from pipeline_lib.stages import bias_quality, correct_bias, register, scale, segment, simulate
+
+CONTRASTS = {
+    "T1w": {"sequence": "SE", "te": 0.012, "tr": 0.5},
+    "PDw": {"sequence": "SE", "te": 0.012, "tr": 4.5},
+}
+OPTIONS = {
+    "seed": 1,
+    "dataset": "tiny",
+    "contrasts": CONTRASTS,
+    "reference": "PDw",
+    "virtual": {
+        "anatomy": "pelvis", "field_strength": 3, "size": [96, 64, 16], "spacing": [4.0, 4.0, 6.0],
+        "signal": "exact", "noise": 0.01, "bias_field": 0.4, "label_file": None,
+        "motion": {"translation": 5.0, "rotation": 5.0},
+    },
+    "correct_bias": {
+        "shrink": 2, "iterations": [30, 30, 30], "tolerance": 1e-4, "spline_spacing": 200.0,
+        "field": "shared",
+    },
+    "register": {"transform": "rigid"},
+    "segment": {"tissues": "truth"},
+    "scale": {"percentile": 99.9},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("prepared")
+    with pytest.MonkeyPatch.context() as patch:
+
+        def run(stage, *arguments):
+            words = [str(word) for word in arguments]
+            patch.setattr("sys.argv", [stage.__name__, "--options", json.dumps(OPTIONS), *words])
+            stage.main()
+
+        raw, truth = folder / "raw", folder / "truth"
+        scans = [raw / "anat/sub-001_T1w.nii.gz", raw / "anat/sub-001_PDw.nii.gz"]
+        corrected, registered = folder / "corrected", folder / "registered"
+        segmented = folder / "segmented"
+        checked = folder / "checked.json"
+        checked.write_text(json.dumps(CONTRASTS))
+        run(simulate, "--patient", "sub-001", "--output", raw, "--truth", truth)
+        run(correct_bias, "--scans", *scans, "--checked", checked, "--output", corrected)
+        run(register, "--corrected", corrected, "--truth", truth, "--session", "sub-001",
+            "--output", registered)  # fmt: skip
+        run(segment, "--registered", registered, "--truth", truth, "--session", "sub-001",
+            "--output", segmented)  # fmt: skip
+        run(scale, "--registered", registered, "--segmented", segmented, "--patient", "sub-001",
+            "--output", folder / "scale.json")  # fmt: skip
+        run(bias_quality, "--scans", *scans, "--corrected", corrected, "--registered", registered,
+            "--segmented", segmented, "--session", "sub-001",
+            "--output", folder / "quality")  # fmt: skip
+    return folder
+
+
+def test_the_residual_against_the_simulated_motion_is_under_half_a_millimetre(prepared):
+    entries = json.loads((prepared / "registered/registration.json").read_text())
+    assert entries["T1w"]["residual_kind"] == "simulated motion"
+    assert entries["T1w"]["residual_mm"] < 0.5
+    assert entries["PDw"]["transform"] == "identity"
+
+
+def test_fat_and_muscle_are_more_even_after_bias_correction(prepared):
+    table = pd.read_csv(prepared / "quality/bias.csv").set_index(["contrast", "tissue"])
+    for contrast in CONTRASTS:
+        for tissue in ("fat", "muscle"):
+            row = table.loc[(contrast, tissue)]
+            assert row["cv_corrected"] < row["cv_raw"], (contrast, tissue)
+
+
+def test_the_body_holds_the_labelled_tissues(prepared):
+    body, _ = read_label_map(prepared / "segmented/body.nii.gz")
+    tissues, _ = read_label_map(prepared / "segmented/tissues.nii.gz")
+    assert (body[tissues > 0] > 0).all()
+    assert 0.2 < body.mean() < 0.8
+    assert (tissues > 0).sum() > 0.7 * body.sum()
+
+
+def test_one_scale_is_near_the_brightest_of_the_reference(prepared):
+    content = json.loads((prepared / "scale.json").read_text())
+    assert content["contrast"] == "PDw"
+    assert content["scale"] == pytest.approx(1000, rel=0.25)
+
+
+@pytest.mark.parametrize("picture", ["registered", "segmented", "quality"])
+def test_every_step_leaves_a_picture(prepared, picture):
+    content = (prepared / picture / "quality.png").read_bytes()
+    assert content.startswith(b"\x89PNG")
+    assert 5_000 < len(content) < 400_000
+
+
+def test_transforms_are_written_for_every_contrast(prepared):
+    for contrast in CONTRASTS:
+        text = (prepared / f"registered/{contrast}_transform.txt").read_text()
+        assert text.startswith("#Insight Transform File")
