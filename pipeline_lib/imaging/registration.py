@@ -22,6 +22,9 @@ KINDS = ("rigid", "affine", "syn")
 # Axes finer than this are averaged before the search: a rigid transform of a whole head or pelvis
 # gains nothing from finer voxels, and the time goes with their number.
 SEARCH_SPACING = 2.0  # mm
+# Smoothing of SyN's total field, in voxels: within even tissue mutual information follows noise,
+# and this halves how far (3.0 to 1.8 mm on a virtual head that had not been deformed).
+WARP_STIFFNESS = 1.0
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,9 @@ def register(
         matrix = refined(*ends, matrix, affine=True, seed=seed)
         if settings.transform == "affine":
             return Transform(matrix)
-        _warp(fixed, moving, mask, matrix, Path(scratch), warp)
+        straight = resampled(scan, reference, Transform(matrix))
+        near = ants_image(*coarsened(straight, reference.affine, SEARCH_SPACING))
+        _warp(fixed, near, mask, Path(scratch), warp)
     return Transform(matrix, warp)
 
 
@@ -153,18 +158,17 @@ def _rigid(fixed: Any, moving: Any, mask: Any, scratch: Path) -> np.ndarray:
     return from_itk_parameters(np.array(transform.parameters), np.array(transform.fixed_parameters))
 
 
-def _warp(
-    fixed: Any, moving: Any, mask: Any, matrix: np.ndarray, scratch: Path, kept: Path
-) -> None:
-    write_itk_affine(scratch / "start.txt", matrix)
+def _warp(fixed: Any, near: Any, mask: Any, scratch: Path, kept: Path) -> None:
+    """Keep the warp from the reference to a scan that is already linearly on its grid."""
     found = _run(
         fixed=fixed,
-        moving=moving,
+        moving=near,
         mask=mask,
         type_of_transform="SyNOnly",
-        initial_transform=[str(scratch / "start.txt")],
+        initial_transform="Identity",
         syn_metric="mattes",
         reg_iterations=(40, 20, 10),
+        total_sigma=WARP_STIFFNESS,
         outprefix=str(scratch / "syn"),
     )
     warp = next(name for name in found["fwdtransforms"] if name.endswith("Warp.nii.gz"))
