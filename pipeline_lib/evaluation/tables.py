@@ -8,6 +8,7 @@ import pandas as pd
 
 from pipeline_lib.errors import InputError
 from pipeline_lib.evaluation.scoring import Score
+from pipeline_lib.quantify.tables import COLUMNS as TISSUE_COLUMNS
 
 KEYS = [
     "experiment",
@@ -93,4 +94,6 @@ def merged_tissues(folders: Mapping[Path, str]) -> pd.DataFrame:
             raise InputError(f"{path} is missing; run the stage fit_maps first.") from None
         table.insert(0, "dataset", dataset)
         tables.append(table)
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["dataset"])
+    if not tables:
+        return pd.DataFrame(columns=["dataset", *TISSUE_COLUMNS])
+    return pd.concat(tables, ignore_index=True)
