@@ -185,3 +185,30 @@ def test_every_rule_names_its_environment_its_log_and_its_benchmark():
         for rule in rules:
             for directive in ("conda:", "log:", "benchmark:", "params:"):
                 assert directive in rule, f"{path.name}: {rule.split(':')[0]} lacks {directive}"
+
+
+def test_dicom_folders_are_converted_patient_by_patient(snakemake, tmp_path):
+    for patient in ("Pat A", "Pat B"):
+        (tmp_path / "dicom" / patient).mkdir(parents=True)
+    config = write_config(
+        tmp_path,
+        datasets={
+            "clinic": {
+                "dicom": {"root": str(tmp_path / "dicom")},
+                "contrasts": {"T1w": {"series": "*t1*"}, "T2w": {"series": "*t2*"}},
+                "reference": "T1w",
+                "segment": {"tissues": "none"},
+                "fit_maps": {"activate": False},
+            }
+        },
+        experiments={
+            "clinic": {
+                "dataset": "clinic",
+                "split": {"train": ["sub-PatA"], "test": ["sub-PatB"]},
+                "models": ["unet"],
+            }
+        },
+    )
+    output = snakemake(tmp_path, "results/report.html", "-n", configfile=config).stdout
+    assert {"convert_dicom", "check_scans", "register", "train"} <= planned(output)
+    assert "results/convert_dicom/clinic/sub-PatB" in output
