@@ -6,7 +6,7 @@ interpolation on the grid makes bumps there. Points between the voxels have none
 search along one direction after the other needs no gradient.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy import ndimage, optimize
@@ -24,16 +24,18 @@ MARGIN = 8.0  # mm around the body: its outline tells as much as what is inside
 LEVER = 60.0  # mm; a parameter of 1 turns or stretches by 1 mm at this distance
 TOLERANCE = 0.02  # mm
 EVALUATIONS = 800
+# Share of the points that must lie within the scan: a few alone may agree by chance.
+LEAST_OVERLAP = 0.3
 
 
 def refined(
     reference: tuple[Array, Array, Array],
     scan: tuple[Array, Array, Array],
-    start: Array,
+    starts: Sequence[Array],
     affine: bool,
     seed: int,
 ) -> Array:
-    """Find the linear transform near a start at which two scans tell most of each other.
+    """Find where, near the best of some starts, two scans tell most of each other.
 
     Mutual information of the joint histogram of 48 x 48 bins, linearly shared between
     neighbours (Maes 1997), at 30,000 random points in and around the body; Powell's search
@@ -43,8 +45,9 @@ def refined(
     ----------
     reference, scan
         Image [x, y, z], mask [x, y, z] and affine [4, 4] (mm RAS+).
-    start
-        [4, 4], points of the reference to points of the scan.
+    starts
+        Each [4, 4], points of the reference to points of the scan; the search begins at the one
+        with the most mutual information, so that one that went astray does no harm.
     affine
         Whether 12 parameters are searched; else 6, and the start's shape is kept.
     seed
@@ -62,18 +65,18 @@ def refined(
     sample = _sampler(moving, moving_grid)
     centre = points.mean(axis=0)
 
-    def matrix(parameters: Array) -> Array:
-        return start @ _change(parameters, centre)
-
-    def cost(parameters: Array) -> float:
-        values = sample(apply(matrix(parameters), points))
+    def cost(matrix: Array) -> float:
+        values = sample(apply(matrix, points))
         inside = np.isfinite(values)
+        if inside.mean() < LEAST_OVERLAP:
+            return 0.0
         found = _binned(values[inside], moving[moving_mask])
         return -_mutual_information((fixed[0][inside], fixed[1][inside]), found)
 
+    start = min(starts, key=cost)
     count = 12 if affine else 6
     result = optimize.minimize(
-        cost,
+        lambda parameters: cost(start @ _change(parameters, centre)),
         np.zeros(count),
         method="Powell",
         options={
@@ -83,7 +86,7 @@ def refined(
             "maxfev": EVALUATIONS * count // 6,
         },
     )
-    return matrix(result.x)
+    return start @ _change(result.x, centre)
 
 
 def _points(mask: Array, grid: Array, seed: int) -> Array:

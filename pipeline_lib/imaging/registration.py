@@ -128,10 +128,12 @@ def register(
             (reference.image, reference.mask, reference.affine),
             (scan.image, scan.mask, scan.affine),
         )
-        matrix = refined(*ends, matrix, affine=False, seed=seed)
+        # Scanner coordinates themselves are the second start: ANTs' own begins at the centres of
+        # mass, and now and then loses its way from there.
+        matrix = refined(*ends, [matrix, np.eye(4)], affine=False, seed=seed)
         if settings.transform == "rigid":
             return Transform(matrix)
-        matrix = refined(*ends, matrix, affine=True, seed=seed)
+        matrix = refined(*ends, [matrix], affine=True, seed=seed)
         if settings.transform == "affine":
             return Transform(matrix)
         straight = resampled(scan, reference, Transform(matrix))
