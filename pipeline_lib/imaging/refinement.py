@@ -18,7 +18,7 @@ from pipeline_lib.imaging.transforms import apply
 
 Array = np.ndarray
 
-POINTS = 30_000
+POINTS = 60_000
 BINS = 48
 MARGIN = 8.0  # mm around the body: its outline tells as much as what is inside
 LEVER = 60.0  # mm; a parameter of 1 turns or stretches by 1 mm at this distance
@@ -38,7 +38,7 @@ def refined(
     """Find where, near the best of some starts, two scans tell most of each other.
 
     Mutual information of the joint histogram of 48 x 48 bins, linearly shared between
-    neighbours (Maes 1997), at 30,000 random points in and around the body; Powell's search
+    neighbours (Maes 1997), at 60,000 random points in and around the body; Powell's search
     (1964). The same input gives the same result to the last bit.
 
     Parameters

@@ -66,7 +66,7 @@ def session_body(images: Mapping[str, np.ndarray], spacing: Spacing) -> np.ndarr
     Raises
     ------
     InputError
-        If a contrast shows no body; the sentence names it.
+        If a contrast shows no body (the sentence names it), or they have none in common.
     """
     votes = np.zeros(next(iter(images.values())).shape, dtype=np.uint8)
     for contrast, image in images.items():
@@ -75,7 +75,13 @@ def session_body(images: Mapping[str, np.ndarray], spacing: Spacing) -> np.ndarr
         except InputError as error:
             raise InputError(f"contrast {contrast}: {error}") from None
     measured = np.logical_and.reduce([image != 0 for image in images.values()])
-    return cleaned(2 * votes >= len(images), spacing) & measured
+    body = cleaned(2 * votes >= len(images), spacing) & measured
+    if not body.any():
+        raise InputError(
+            "the registered contrasts have no part of the body in common; look at the pictures of "
+            "their registration, and exclude the session if one went astray."
+        )
+    return body
 
 
 def tissues_of_truth(folder: Path, session: str, shape: tuple[int, ...]) -> Tissues:

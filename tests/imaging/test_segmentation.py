@@ -32,6 +32,14 @@ def test_a_contrast_without_a_body_is_named():
         session_body({"T1w": image, "T2w": np.zeros_like(image)}, SPACING)
 
 
+def test_contrasts_that_share_no_place_are_refused():
+    image = head("T1w", SHAPE, AFFINE)
+    left, right = image.copy(), image.copy()
+    left[32:], right[:32] = 0, 0
+    with pytest.raises(InputError, match="no part of the body in common"):
+        session_body({"T1w": left, "T2w": right}, SPACING)
+
+
 @pytest.fixture
 def labels(tmp_path):
     values = np.zeros((10, 10, 6), dtype=np.uint8)
