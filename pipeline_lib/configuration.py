@@ -9,6 +9,7 @@ import jsonschema
 from pipeline_lib.errors import InputError, did_you_mean
 from pipeline_lib.signal.sequences import Sequence
 
+ONE_PAIR = ("alkan", "pgan", "ptnet", "resvit")
 KINDS = ("virtual", "bids", "dicom")
 TYPE_WORDS = {
     "integer": "a whole number",
@@ -58,6 +59,7 @@ def resolve(config: Mapping[str, Any], schema: dict, scales: Mapping[str, Any]) 
     problems += _model_problems(complete, scales)
     _stop_on(problems)
     _resolve_models(complete, scales)
+    _stop_on(list(_one_pair_problems(complete)))
     return complete
 
 
@@ -227,7 +229,24 @@ def _experiment_problems(config: Mapping[str, Any]) -> Iterator[str]:
                     f"{here}.models names '{model}'; allowed are the models: {_listed(models)}."
                     f"{did_you_mean(model, models)}."
                 )
+        if dataset in datasets:
+            yield from _pair_problems(here, experiment, list(datasets[dataset]["contrasts"]))
         yield from _split_problems(f"{here}.split", experiment["split"])
+
+
+def _pair_problems(here: str, experiment: dict[str, Any], contrasts: list[str]) -> Iterator[str]:
+    """Check pairs and unseen contrasts; without pairs every contrast goes to every one."""
+    default = [[source, target] for source in contrasts for target in contrasts]
+    experiment.setdefault("pairs", default)
+    named = [("pairs", name) for pair in experiment["pairs"] for name in pair]
+    for key, name in dict.fromkeys([*named, *(("unseen", name) for name in experiment["unseen"])]):
+        if name not in contrasts:
+            yield (
+                f"{here}.{key} names '{name}'; allowed are the contrasts: {_listed(contrasts)}."
+                f"{did_you_mean(name, contrasts)}."
+            )
+    if len(set(contrasts) - set(experiment["unseen"])) < 2:
+        yield f"{here}.unseen leaves less than two contrasts to train on."
 
 
 def _split_problems(here: str, split: Mapping[str, Any]) -> Iterator[str]:
@@ -247,7 +266,7 @@ def _split_problems(here: str, split: Mapping[str, Any]) -> Iterator[str]:
 
 def _model_problems(config: Mapping[str, Any], scales: Mapping[str, Any]) -> Iterator[str]:
     for name, model in config["models"].items():
-        preset = scales[model.get("scale", config["scale"])][model["system"]]
+        preset = _preset(model, config["scale"], scales)
         for key, value in model.items():
             if key in ("system", "scale"):
                 continue
@@ -262,6 +281,35 @@ def _model_problems(config: Mapping[str, Any], scales: Mapping[str, Any]) -> Ite
                 )
 
 
+def _preset(model: Mapping[str, Any], scale: str, scales: Mapping[str, Any]) -> dict[str, Any]:
+    """All settings of a system at a scale: its own beside, or instead of, those of every one."""
+    of_scale = scales[model.get("scale", scale)]
+    return {**of_scale["every_system"], **of_scale[model["system"]]}
+
+
+def _one_pair_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    for name, experiment in config["experiments"].items():
+        for model in (config["models"][model] for model in experiment["models"]):
+            default = model.get("default_source")
+            others = [pair for pair in experiment["pairs"] if default and pair[0] != default]
+            if others:
+                yield (
+                    f"models.{model['name']}.default_source is {default}, but experiments.{name} "
+                    f"has other sources ({others[0][0]}); give the experiment its pairs."
+                )
+            unseen = [pair for pair in experiment["pairs"] if set(pair) & set(experiment["unseen"])]
+            if unseen and transfers_one_pair(model):
+                yield (
+                    f"models.{model['name']} learns each pair for itself, so experiments.{name} "
+                    f"can't ask it for the unseen contrasts of {' to '.join(unseen[0])}."
+                )
+
+
+def transfers_one_pair(model: Mapping[str, Any]) -> bool:
+    """Tell whether a model is trained anew for each pair of contrasts; it is not told TE and TR."""
+    return model["system"] in ONE_PAIR or model.get("conditioned") is False
+
+
 def _same_kind(value: Any, example: Any) -> bool:
     if isinstance(example, bool) or isinstance(value, bool):
         return isinstance(example, bool) and isinstance(value, bool)
@@ -274,7 +322,7 @@ def _same_kind(value: Any, example: Any) -> bool:
 def _resolve_models(config: dict[str, Any], scales: Mapping[str, Any]) -> None:
     for name, model in config["models"].items():
         scale = model.get("scale", config["scale"])
-        preset = scales[scale][model["system"]]
+        preset = _preset(model, scale, scales)
         own = {key: model.get(key, value) for key, value in preset.items()}
         config["models"][name] = {
             "name": name, "system": model["system"], "scale": scale, **own,

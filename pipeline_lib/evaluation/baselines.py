@@ -1,14 +1,21 @@
 """Answers that need no network: what a learned model has to beat, and what none can."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as Series
 
 import numpy as np
 
 from pipeline_lib.errors import InputError
 from pipeline_lib.evaluation.noise import noise_sigma
-from pipeline_lib.evaluation.scoring import Answer, PatientScorer, Score, TargetScorer
+from pipeline_lib.evaluation.scoring import (
+    Answer,
+    Pair,
+    PatientScorer,
+    Score,
+    TargetScorer,
+    by_target,
+)
 from pipeline_lib.signal.noise import with_rician_noise
 from pipeline_lib.slices.store import PatientSlices
 
@@ -142,12 +149,14 @@ class LookUpTable:
         return predict
 
 
-def noise_ceiling(slices: PatientSlices, ranges: Mapping[str, float], seed: int) -> list[Score]:
+def noise_ceiling(
+    slices: PatientSlices, ranges: Mapping[str, float], seed: int, pairs: Iterable[Pair]
+) -> list[Score]:
     """Score a perfect answer against a target with the noise that the targets have.
 
     The acquired image stands for the perfect answer, and itself with fresh Rician noise for the
     target; the SD of the noise is estimated from that image (see `noise_sigma`). The source plays
-    no role: each gets the same rows, so that the means over pairs compare.
+    no role: the pairs of a target get the same rows, so that the means over pairs compare.
 
     Parameters
     ----------
@@ -157,11 +166,15 @@ def noise_ceiling(slices: PatientSlices, ranges: Mapping[str, float], seed: int)
         Declared range of each contrast.
     seed
         Of the noise, together with the names of patient and contrast.
+    pairs
+        What to give rows for.
     """
     patient = PatientScorer(slices)
     labels = patient.body * (1 + np.asarray(slices.tissues)[patient.box].astype(int))
+    names = list(slices.contrasts)
     rows: list[Score] = []
-    for target, name in enumerate(slices.contrasts):
+    for target, sources in by_target(pairs).items():
+        name = names[target]
         image = patient.image(target)
         rng = np.random.default_rng(
             [seed, *(zlib.crc32(x.encode()) for x in (slices.patient, name))]
@@ -169,8 +182,8 @@ def noise_ceiling(slices: PatientSlices, ranges: Mapping[str, float], seed: int)
         noisy = with_rician_noise(image, noise_sigma(image, labels), rng)
         scores = list(TargetScorer(patient, noisy, ranges[name]).score(image))
         rows += [
-            Score(slices.patient, source, name, *each, ranges[name])
-            for source in slices.contrasts
+            Score(slices.patient, names[source], name, *each, ranges[name])
+            for source in sources
             for each in scores
         ]
     return rows

@@ -1,24 +1,44 @@
 """Predictions of a model on disk, patient by patient."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from pipeline_lib.errors import InputError
 from pipeline_lib.evaluation.scoring import Answer
 from pipeline_lib.files import read_json
 from pipeline_lib.slices.store import PatientSlices
 
+Array = np.ndarray
+
+# Axis of the maps: PD, and T1 and T2 in seconds.
+MAPS = 3
+
 
 class Predictions:
-    """A folder of predictions: `predictions.npy`, memory-mapped, `index.csv`, `predictions.json`.
+    """A folder of predictions: what it holds is memory-mapped, and read where it is looked at.
 
     Parameters
     ----------
     folder
-        `predictions.npy` is [slice, source, target, row, column]; `index.csv` names patient and
-        slice of each entry of the first axis.
+        `predictions.npy` is [slice, pair, row, column]; `index.csv` names patient, session and
+        slice of each entry of the first axis, `predictions.json` the contrasts, the pairs of the
+        second axis, and `map_sources`, those of the second axis of `maps.npy`
+        ([slice, source, (PD, T1, T2), row, column]), where there is one.
+
+    Attributes
+    ----------
+    contrasts
+        Names of the patients' contrasts, in their order.
+    pairs
+        Names of source and target along the axis of pairs.
+    values, maps
+        The arrays, on the patients' scales, times in seconds; no maps is None.
+    map_sources
+        Names of the contrasts that the maps were made from.
+    index
+        For each slice its patient, session and place in the patient's store (`slice`).
 
     Raises
     ------
@@ -28,49 +48,91 @@ class Predictions:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        described = read_json(folder / "predictions.json")
         try:
-            self.values = np.load(folder / "predictions.npy", mmap_mode="r", allow_pickle=False)
-            with (folder / "index.csv").open(newline="") as file:
-                self.index = [(row["patient"], int(row["slice"])) for row in csv.DictReader(file)]
+            self.contrasts = [str(name) for name in described["contrasts"]]
+            self.pairs = [(str(source), str(target)) for source, target in described["pairs"]]
+            self.map_sources = [str(name) for name in described.get("map_sources", [])]
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{folder}/predictions.json does not list contrasts and pairs ({error!r}); "
+                "predict again."
+            ) from None
+        self._check_names()
+        try:
+            self.values = _mapped(folder / "predictions.npy")
+            has_maps = bool(self.map_sources) or (folder / "maps.npy").exists()
+            self.maps = _mapped(folder / "maps.npy") if has_maps else None
+            text = {"patient": str, "session": str, "slice": int}
+            table = pd.read_csv(folder / "index.csv", dtype=text, keep_default_na=False)
+            self.index = table[list(text)]
         except FileNotFoundError as error:
             raise InputError(f"{error.filename} is missing; predict again.") from None
         except (KeyError, ValueError) as error:
             raise InputError(f"{folder} can't be read ({error!r}); predict again.") from None
-        self.contrasts = list(read_json(folder / "predictions.json")["contrasts"])
-        pairs = (len(self.contrasts),) * 2
-        if self.values.ndim != 5 or self.values.shape[:3] != (len(self.index), *pairs):
-            raise InputError(
-                f"{folder}/predictions.npy has the shape {self.values.shape}, but its index names "
-                f"{len(self.index)} slices and {len(self.contrasts)} contrasts; predict again."
-            )
+        self._check_shapes()
 
     @property
     def patients(self) -> list[str]:
         """Patients in the order of the index."""
-        return list(dict.fromkeys(patient for patient, _ in self.index))
+        return list(dict.fromkeys(self.index["patient"]))
 
     def answer(self, slices: PatientSlices) -> Answer:
-        """Answer for one patient.
+        """Answer for one patient and the pairs that were predicted.
 
         Raises
         ------
         InputError
             If not all slices of the patient were predicted, or its contrasts are others.
         """
-        place = {
-            at: row for row, (patient, at) in enumerate(self.index) if patient == slices.patient
-        }
+        rows = np.flatnonzero(self.index["patient"] == slices.patient)
+        places = self.index["slice"].to_numpy()[rows]
         fits = list(slices.contrasts) == self.contrasts
-        if not fits or sorted(place) != list(range(len(slices))):
+        if not fits or sorted(places) != list(range(len(slices))):
             raise InputError(
                 f"{self.folder} was not predicted from these slices of {slices.patient} "
-                f"({len(place)} of {len(slices)} slices, contrasts {', '.join(self.contrasts)}); "
+                f"({len(rows)} of {len(slices)} slices, contrasts {', '.join(self.contrasts)}); "
                 "predict again."
             )
-        rows = [place[at] for at in range(len(slices))]
-        first = rows[0]
+        rows = rows[np.argsort(places)]
+        first, last = int(rows[0]), int(rows[-1])
         # In order, as they are written, no copy is made of what the cut leaves out.
-        which = (
-            slice(first, first + len(rows)) if rows == [*range(first, first + len(rows))] else rows
-        )
-        return lambda source, target: self.values[which, source, target]
+        in_order = (np.diff(rows) == 1).all()
+        which: slice | Array = slice(first, last + 1) if in_order else rows
+        place = {pair: at for at, pair in enumerate(self.pairs)}
+
+        def predict(source: int, target: int) -> Array:
+            return self.values[which, place[self.contrasts[source], self.contrasts[target]]]
+
+        return predict
+
+    def _check_names(self) -> None:
+        named = {name for pair in self.pairs for name in pair} | set(self.map_sources)
+        unknown = sorted(named - set(self.contrasts))
+        if unknown:
+            raise InputError(
+                f"{self.folder}/predictions.json names {', '.join(unknown)}, but its contrasts are "
+                f"{', '.join(self.contrasts)}; predict again."
+            )
+        if len(set(self.pairs)) < len(self.pairs):
+            raise InputError(f"{self.folder}/predictions.json names a pair twice; predict again.")
+
+    def _check_shapes(self) -> None:
+        count = len(self.index)
+        if self.values.ndim != 4 or self.values.shape[:2] != (count, len(self.pairs)):
+            raise InputError(
+                f"{self.folder}/predictions.npy has the shape {self.values.shape}, but its index "
+                f"names {count} slices and predictions.json {len(self.pairs)} pairs; predict again."
+            )
+        if self.maps is None:
+            return
+        expected = (count, len(self.map_sources), MAPS, *self.values.shape[2:])
+        if self.maps.shape != expected:
+            raise InputError(
+                f"{self.folder}/maps.npy has the shape {self.maps.shape} instead of {expected}, "
+                f"for maps from {', '.join(self.map_sources) or 'no contrast'}; predict again."
+            )
+
+
+def _mapped(path: Path) -> Array:
+    return np.load(path, mmap_mode="r", allow_pickle=False)

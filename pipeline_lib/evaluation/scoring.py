@@ -1,6 +1,7 @@
 """The metrics of one patient: all its slices as one volume, for the body and for each tissue."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Sequence as Series
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,8 @@ from pipeline_lib.slices.store import PatientSlices
 Array = np.ndarray
 Answer = Callable[[int, int], Array]
 """Prediction [slice, row, column] of a patient for the indices of a source and a target."""
+Pair = tuple[int, int]
+"""Indices of a source and a target among a patient's contrasts."""
 
 BODY = "body"
 # A smaller tissue says more about its border than about the model.
@@ -122,18 +125,20 @@ class TargetScorer:
 
 
 def score_patient(
-    slices: PatientSlices, answer: Answer, ranges: Mapping[str, float]
+    slices: PatientSlices, answer: Answer, ranges: Mapping[str, float], pairs: Iterable[Pair]
 ) -> list[Score]:
-    """Score a patient's answers for all pairs of contrasts, source = target among them.
+    """Score a patient's answers for pairs of contrasts.
 
     Parameters
     ----------
     slices
         The patient.
     answer
-        Gives the prediction for a source and a target.
+        Gives the prediction for a source and a target of `pairs`.
     ranges
         Declared range of each contrast.
+    pairs
+        What to score; the rows come target by target.
 
     Raises
     ------
@@ -143,21 +148,47 @@ def score_patient(
     patient = PatientScorer(slices)
     names = list(slices.contrasts)
     rows = []
-    for target, target_name in enumerate(names):
-        data_range = ranges[target_name]
+    for target, sources in by_target(pairs).items():
+        data_range = ranges[names[target]]
         scorer = TargetScorer(patient, patient.image(target), data_range)
-        for source, source_name in enumerate(names):
+        for source in sources:
             prediction = patient.cut(answer(source, target))
             if not np.isfinite(prediction).all():
                 raise InputError(
-                    f"the prediction of {target_name} from {source_name} for {slices.patient} "
+                    f"the prediction of {names[target]} from {names[source]} for {slices.patient} "
                     "holds NaN or infinity; the training diverged: lower its learning rate."
                 )
             rows += [
-                Score(slices.patient, source_name, target_name, *each, data_range)
+                Score(slices.patient, names[source], names[target], *each, data_range)
                 for each in scorer.score(prediction)
             ]
     return rows
+
+
+def index_pairs(pairs: Series[Series[str]], contrasts: Iterable[str]) -> list[Pair]:
+    """Give the indices of pairs of names among the contrasts.
+
+    Raises
+    ------
+    InputError
+        If a name is none of the contrasts.
+    """
+    names = list(contrasts)
+    for source, target in pairs:
+        if not {source, target} <= set(names):
+            raise InputError(
+                f"the pair {source} → {target} is not of the contrasts {', '.join(names)}; "
+                "correct the experiment's `pairs:`."
+            )
+    return [(names.index(source), names.index(target)) for source, target in pairs]
+
+
+def by_target(pairs: Iterable[Pair]) -> dict[int, list[int]]:
+    """Group the sources by target: what is computed of a target serves all of them."""
+    sources: dict[int, list[int]] = {}
+    for source, target in pairs:
+        sources.setdefault(target, []).append(source)
+    return sources
 
 
 def _reach(occupied: Array) -> slice:

@@ -19,7 +19,8 @@ CONFIDENCE = 0.95
 def with_pairs_pooled(metrics: pd.DataFrame) -> pd.DataFrame:
     """Append each patient's mean over all pairs of different contrasts, as source = target = `all`.
 
-    The mean is taken within the patient, so that the patient stays the unit.
+    The pairs are those of the table: all models of an experiment have the same (see
+    `tables.merged`). The mean is taken within the patient, so that the patient stays the unit.
     """
     off_diagonal = metrics[metrics["source"] != metrics["target"]]
     keys = [*SYSTEM, "patient", "region", "metric"]

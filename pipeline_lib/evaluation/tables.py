@@ -41,8 +41,8 @@ def merged(parts: Series[Path]) -> pd.DataFrame:
     Raises
     ------
     InputError
-        If a part can't be read or has other columns, or a value occurs twice (a patient who was
-        tested in two folds among them).
+        If a part can't be read or has other columns, a value occurs twice (a patient who was
+        tested in two folds among them), or a model lacks a pair that its rivals have.
     """
     tables = [_read(path) for path in parts]
     metrics = pd.concat(tables, ignore_index=True)
@@ -54,7 +54,23 @@ def merged(parts: Series[Path]) -> pd.DataFrame:
             f"(again in fold {first['fold']}); a patient is in the test of one fold only: delete "
             "results/evaluate of an earlier split."
         )
+    _check_pairs(metrics)
     return metrics
+
+
+def _check_pairs(metrics: pd.DataFrame) -> None:
+    """Refuse a model that would be averaged over other pairs than the rest of its experiment."""
+    found = metrics[["experiment", "model", "fold", "source", "target"]].drop_duplicates()
+    for experiment, rows in found.groupby("experiment", sort=False):
+        pairs = dict.fromkeys(zip(rows["source"], rows["target"], strict=True))
+        for (model, fold), part in rows.groupby(["model", "fold"], sort=False):
+            held = set(zip(part["source"], part["target"], strict=True))
+            for source, target in pairs:
+                if (source, target) not in held:
+                    raise InputError(
+                        f"{model} of {experiment} was not tested on {source} → {target} in fold "
+                        f"{fold}, as others of the experiment were; evaluate it on that pair too."
+                    )
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -13,8 +13,18 @@ class TransferModel(nn.Module):
     """A network that predicts what a slice would have looked like with another sequence.
 
     A system implements `predict`; one that estimates tissue properties on its way gives them
-    through `maps`, and one that shares work between targets does so in `predict_all`.
+    through `maps`, and one that shares work between targets does so in `predict_all`. What it
+    wants to be shown of a slice besides the slice itself, it says in `neighbours` and `tissues`.
     """
+
+    neighbours: int = 0
+    """Slices on each side that follow the slice itself among the channels."""
+
+    tissues: tuple[str, ...] = ()
+    """Tissues whose masks (-1, +1), after the mask of them all, are the last channels."""
+
+    channels_last: bool = False
+    """Whether the network is faster with channels last on a CPU too, as plain stacks are."""
 
     @abstractmethod
     def predict(self, source_image: Tensor, source: Sequence, target: Sequence) -> Tensor:
@@ -23,13 +33,15 @@ class TransferModel(nn.Module):
         Parameters
         ----------
         source_image
-            float32 [batch, 1, row, column], on the patient's scale, of any height and width.
+            float32 [batch, channel, row, column], on the patient's scale, of any height and
+            width; the slice itself is channel 0.
         source, target
-            The sequence of the image and the one asked for.
+            The sequence of the image and the one asked for. A system of one pair of contrasts
+            reads neither.
 
         Returns
         -------
-            float32, the same shape and scale.
+            float32 [batch, 1, row, column], on the same scale.
         """
 
     def predict_all(

@@ -36,12 +36,15 @@ class UNetSettings:
         Images from which the last layer mixes every target.
     embedding
         Width of the hidden layers that read the sequences.
+    conditioned
+        Whether the network is told TE, TR and TI; if not, it learns one pair of contrasts.
     """
 
     pixel_block: int
     channels: Listing[int]
     features: int
     embedding: int
+    conditioned: bool
 
 
 def sequence_features(sequences: Listing[Sequence]) -> Tensor:
@@ -78,37 +81,41 @@ def sequence_features(sequences: Listing[Sequence]) -> Tensor:
 class UNet(TransferModel):
     """U-Net for any pair of contrasts, conditioned on both sequences.
 
-    The source's sequence gives every convolution a gain and an offset a channel (FiLM: Perez et
-    al. 2018, Eq. 1-2). What comes out are images of features; the last layer mixes them, and the
-    source image, into each target by weights that are a function of both sequences. So all
-    targets of a source cost one pass. There is no normalisation layer: the intensities are
+    Without conditioning it is a plain U-Net for one pair, which adds a change to the source.
+    With it, the source's sequence gives every convolution a gain and an offset a channel (FiLM:
+    Perez et al. 2018, Eq. 1-2). What comes out are images of features; the last layer mixes them,
+    and the source image, into each target by weights that are a function of both sequences. So
+    all targets of a source cost one pass. There is no normalisation layer: the intensities are
     quantitative (one scale a patient), and normalising would take their level away.
     """
 
     def __init__(self, settings: UNetSettings) -> None:
         super().__init__()
         self.block, channels = settings.pixel_block, settings.channels
-        self.embed = nn.Sequential(
-            nn.Linear(FEATURES_A_SEQUENCE, settings.embedding),
-            nn.SiLU(),
-            nn.Linear(settings.embedding, settings.embedding),
-            nn.SiLU(),
-        )
-        self.mix = nn.Sequential(
-            nn.Linear(2 * FEATURES_A_SEQUENCE, 2 * settings.embedding),
-            nn.SiLU(),
-            nn.Linear(2 * settings.embedding, settings.features + 2),
-        )
+        self.conditioned = settings.conditioned
+        embedding = settings.embedding if settings.conditioned else None
+        features = settings.features if settings.conditioned else 1
+        if settings.conditioned:
+            self.embed = nn.Sequential(
+                nn.Linear(FEATURES_A_SEQUENCE, settings.embedding),
+                nn.SiLU(),
+                nn.Linear(settings.embedding, settings.embedding),
+                nn.SiLU(),
+            )
+            self.mix = nn.Sequential(
+                nn.Linear(2 * FEATURES_A_SEQUENCE, 2 * settings.embedding),
+                nn.SiLU(),
+                nn.Linear(2 * settings.embedding, settings.features + 2),
+            )
         finer, coarser = channels[:-1], channels[1:]
         self.down = nn.ModuleList(
-            _Block(into, out, settings.embedding)
+            _Block(into, out, embedding)
             for into, out in zip((self.block**2, *finer), channels, strict=True)
         )
         self.up = nn.ModuleList(
-            _Block(low + high, high, settings.embedding)
-            for low, high in zip(coarser, finer, strict=True)
+            _Block(low + high, high, embedding) for low, high in zip(coarser, finer, strict=True)
         )
-        self.head = nn.Conv2d(channels[0], settings.features * self.block**2, kernel_size=1)
+        self.head = nn.Conv2d(channels[0], features * self.block**2, kernel_size=1)
 
     def forward(
         self,
@@ -132,6 +139,8 @@ class UNet(TransferModel):
         -------
             float32 [batch, target, row, column].
         """
+        if not self.conditioned:
+            return source_image + self._features(source_image, None).float()
         device = source_image.device
         source = sequence_features(sources).to(device)
         target = torch.stack([sequence_features(wanted) for wanted in targets]).to(device)
@@ -142,7 +151,7 @@ class UNet(TransferModel):
             change = torch.einsum("btf,bfyx->btyx", weights, features.float())
             return source_image * (1 + gain[..., None]) + offset[..., None] + change
 
-    def _features(self, source_image: Tensor, embedding: Tensor) -> Tensor:
+    def _features(self, source_image: Tensor, embedding: Tensor | None) -> Tensor:
         rows, columns = source_image.shape[-2:]
         image = padded(source_image, self.block * 2 ** (len(self.down) - 1))
         x, kept = F.pixel_unshuffle(image, self.block), []
@@ -167,14 +176,14 @@ class UNet(TransferModel):
 
 
 class _Block(nn.Module):
-    """Two 3x3 convolutions, each modulated by the embedding."""
+    """Two 3x3 convolutions, each modulated by the embedding if there is one."""
 
-    def __init__(self, into: int, out: int, embedding: int) -> None:
+    def __init__(self, into: int, out: int, embedding: int | None) -> None:
         super().__init__()
         self.convolutions = nn.ModuleList(
             nn.Conv2d(channels, out, kernel_size=3, padding=1) for channels in (into, out)
         )
-        self.modulate = nn.Linear(embedding, 4 * out)
+        self.modulate = nn.Linear(embedding, 4 * out) if embedding else None
         for convolution in self.convolutions:
             for parameter in convolution.parameters():
                 if parameter.dim() > 1:
@@ -182,7 +191,11 @@ class _Block(nn.Module):
                 else:
                     nn.init.zeros_(parameter)
 
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+    def forward(self, x: Tensor, embedding: Tensor | None) -> Tensor:
+        if self.modulate is None:
+            for convolution in self.convolutions:
+                x = F.leaky_relu(convolution(x), SLOPE)
+            return x
         films = self.modulate(embedding)[:, :, None, None].chunk(4, dim=1)
         for convolution, gain, offset in zip(
             self.convolutions, films[::2], films[1::2], strict=True

@@ -17,6 +17,7 @@ from pipeline_lib.report.verdict import (
     metric_of,
     per_patient,
     scores,
+    short_label_of,
     winner,
 )
 
@@ -65,12 +66,16 @@ def statements(
         said.append(Statement("note", "No model was trained; only the baselines were measured."))
     for metric in ("nrmse", "psnr"):
         said += _by_metric(summary, metrics, experiment, models, metric)
+    below: dict[str, list[str]] = {}
     for model, names in below_look_up_table(summary, experiment, models).items():
+        below.setdefault(" and ".join(names), []).append(model)
+    for metrics_below, found in below.items():
         said.append(
             Statement(
                 "warning",
-                f"{model} is below the look-up table in {' and '.join(names)}: a table from grey "
-                "value to grey value, which knows nothing of anatomy, does better.",
+                f"{_enumeration(found)} {'is' if len(found) == 1 else 'are'} below the look-up "
+                f"table in {metrics_below}: a table from grey value to grey value, which knows "
+                "nothing of anatomy, does better.",
             )
         )
     return said + _cautions(summary, experiment)
@@ -128,9 +133,12 @@ def _against(
     return text
 
 
+def _enumeration(names: Sequence[str]) -> str:
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+
+
 def _label(model: str) -> str:
-    words = LABELS.get(model)
-    return words.split(" (")[0].lower() if words else model
+    return short_label_of(model).lower() if model in LABELS else model
 
 
 def _cautions(summary: pd.DataFrame, experiment: str) -> list[Statement]:

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from pipeline_lib.errors import InputError
+from pipeline_lib.evaluation.predictions import Predictions
 from pipeline_lib.files import read_json
-from pipeline_lib.report.request import Dataset, Experiment
+from pipeline_lib.report.request import Dataset, Experiment, Run
 from pipeline_lib.slices.store import PatientSlices
 
 METRIC_KEYS = [
@@ -44,33 +45,10 @@ TEXT = frozenset(
 class Training:
     """What one training left: its card and its losses (columns phase, step, seconds, ...)."""
 
-    model: str
+    run: Run
     fold: int
     card: dict[str, Any]
     losses: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Predictions of one model for the test patients of one fold.
-
-    Attributes
-    ----------
-    contrasts
-        Names along the axes source and target.
-    images
-        float16 [slice, source, target, row, column], on the patients' scales.
-    maps
-        float16 [slice, source, (pd, t1, t2), row, column], times in seconds; None if the model
-        has no maps.
-    index
-        For each slice: patient, session and slice (its position in the patient's store).
-    """
-
-    contrasts: tuple[str, ...]
-    images: np.ndarray
-    maps: np.ndarray | None
-    index: pd.DataFrame
 
 
 class Results:
@@ -134,26 +112,23 @@ class Results:
         return path if path.exists() else None
 
     def trainings(self, experiment: Experiment) -> Iterator[Training]:
-        """Cards and losses of all models and folds, in that order."""
+        """Cards and losses of all models, their runs and folds, in that order."""
         for model in experiment.models:
-            for fold in range(experiment.folds):
-                folder = self.root / f"train/{experiment.name}/{model}/fold-{fold}"
-                if folder.exists():
-                    losses = _table(folder / "losses.csv", LOSS_KEYS)
-                    yield Training(model, fold, _json_or_empty(folder / "card.json"), losses)
+            for run in experiment.runs(model):
+                for fold in range(experiment.folds):
+                    folder = self.root / f"train/{experiment.name}/{run.folder}/fold-{fold}"
+                    if folder.exists():
+                        losses = _table(folder / "losses.csv", LOSS_KEYS)
+                        card = _json_or_empty(folder / "card.json")
+                        yield Training(run, fold, card, losses)
 
-    def predictions(self, experiment: Experiment, model: str, fold: int) -> Predictions | None:
-        """Memory-mapped predictions of a model, if they are there."""
-        folder = self.root / f"predict/{experiment.name}/{model}/fold-{fold}"
-        if not folder.exists():
-            return None
-        maps = folder / "maps.npy"
-        return Predictions(
-            contrasts=tuple(read_json(folder / "predictions.json")["contrasts"]),
-            images=np.load(folder / "predictions.npy", mmap_mode="r", allow_pickle=False),
-            maps=np.load(maps, mmap_mode="r", allow_pickle=False) if maps.exists() else None,
-            index=_table(folder / "index.csv", ["patient", "session", "slice"]),
+    def predictions(self, experiment: Experiment, model: str, fold: int) -> list[Predictions]:
+        """Predictions of a model for the test patients of a fold, those of its runs that exist."""
+        folders = (
+            self.root / f"predict/{experiment.name}/{run.folder}/fold-{fold}"
+            for run in experiment.runs(model)
         )
+        return [Predictions(folder) for folder in folders if folder.exists()]
 
     def slices(self, dataset: Dataset, patient: str) -> PatientSlices | None:
         """Open the slices of a patient, if they are there."""

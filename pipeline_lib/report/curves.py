@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from pipeline_lib.report.collect import Training
 from pipeline_lib.report.figures import Line, line_chart
+from pipeline_lib.report.request import Run
 
 # Longer curves are drawn as means over this many stretches of steps.
 POINTS = 200
@@ -22,18 +23,20 @@ class Chart:
     svg: Markup
 
 
-def training_charts(trainings: Iterable[Training], model: str, key: str) -> list[Chart]:
-    """Draw the curves of one model, all folds together.
+def training_charts(trainings: Iterable[Training], run: Run, key: str) -> list[Chart]:
+    """Draw the curves of one run, all folds together.
 
     Parameters
     ----------
+    trainings
+        Those of all runs.
     key
         Unique within the page and fit for an id.
     """
     tables = [
         training.losses.assign(fold=training.fold)
         for training in trainings
-        if training.model == model and not training.losses.empty
+        if training.run == run and not training.losses.empty
     ]
     if not tables:
         return []
@@ -48,7 +51,7 @@ def training_charts(trainings: Iterable[Training], model: str, key: str) -> list
         ):
             if not rows.empty:
                 heading = f"{phase}: {kind}"
-                svg = _chart(rows, f"{model}, {heading}", f"{key}-{len(charts)}", kind)
+                svg = _chart(rows, f"{run.label}, {heading}", f"{key}-{len(charts)}", kind)
                 charts.append(Chart(heading, svg))
     return charts
 

@@ -1,16 +1,18 @@
 """Example slices: source, target, predictions, errors and maps, of patients chosen by rule."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from pipeline_lib.evaluation.predictions import Predictions
 from pipeline_lib.report.brief import number
-from pipeline_lib.report.collect import Predictions, Results
+from pipeline_lib.report.choices import Choice, choose_pairs, choose_patients
+from pipeline_lib.report.collect import Results
 from pipeline_lib.report.figures import Bar, colour_bar, image_uri
 from pipeline_lib.report.request import Experiment
-from pipeline_lib.report.verdict import metric_of, per_patient
+from pipeline_lib.report.verdict import metric_of
 from pipeline_lib.slices.store import PatientSlices
 
 ERROR_COLORMAP = "magma"
@@ -29,68 +31,12 @@ class Panel:
 
 @dataclass(frozen=True)
 class Example:
-    """Pictures of one slice that share their colour bars."""
+    """Pictures of one slice that share their colour bars; those of a group stay side by side."""
 
     heading: str
     why: str
-    panels: tuple[Panel, ...]
+    groups: tuple[tuple[Panel, ...], ...]
     bars: tuple[Bar, ...]
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A patient with the fold that tests it, and the words for why it was chosen."""
-
-    patient: str
-    fold: int
-    why: str
-
-
-def choose_patients(metrics: pd.DataFrame, experiment: str, models: Sequence[str]) -> list[Choice]:
-    """Choose the median and the worst test patient by the learned systems' mean NRMSE.
-
-    Of an even number of patients the lower of the two in the middle is the median; names break
-    ties, so that the choice is the same in every run.
-    """
-    table = per_patient(metrics, experiment, "nrmse")
-    known = [model for model in models if model in table]
-    means = table[known].mean(axis=1).dropna() if known else pd.Series(dtype=float)
-    ranked = sorted(means.index, key=lambda patient: (means[patient], patient))
-    if not ranked:
-        return []
-    rows = metrics[(metrics["experiment"] == experiment) & metrics["model"].isin(known)]
-    folds = rows.groupby("patient")["fold"].min()
-    middle, last = ranked[(len(ranked) - 1) // 2], ranked[-1]
-    chosen = [Choice(middle, int(folds[middle]), "median patient by NRMSE")]
-    if last != middle:
-        chosen.append(Choice(last, int(folds[last]), "worst patient by NRMSE"))
-    elif len(ranked) == 1:
-        chosen = [Choice(middle, int(folds[middle]), "the only test patient")]
-    return chosen
-
-
-def choose_pairs(
-    metrics: pd.DataFrame, experiment: str, models: Sequence[str]
-) -> list[tuple[str, str, str]]:
-    """Choose the easiest, the median and the hardest pair by the learned systems' mean NRMSE."""
-    rows = metrics[
-        (metrics["experiment"] == experiment)
-        & (metrics["metric"] == "nrmse")
-        & (metrics["region"] == "body")
-        & (metrics["source"] != metrics["target"])
-        & metrics["model"].isin(models)
-    ]
-    means = rows.groupby(["source", "target"])["value"].mean().dropna()
-    ranked = sorted(means.index, key=lambda pair: (means[pair], pair))
-    if not ranked:
-        return []
-    places = {0: "easiest", (len(ranked) - 1) // 2: "median", len(ranked) - 1: "hardest"}
-    if len(ranked) < 3:
-        places = dict.fromkeys(range(len(ranked)), "")
-    return [
-        (*ranked[place], f"{word} pair by NRMSE" if word else "")
-        for place, word in sorted(places.items())
-    ]
 
 
 def transfer_examples(
@@ -99,33 +45,35 @@ def transfer_examples(
     """Show three pairs of the median patient, and the median pair of the worst patient."""
     pairs = choose_pairs(metrics, experiment.name, experiment.models)
     examples = []
-    for number_of, choice in enumerate(
-        choose_patients(metrics, experiment.name, experiment.models)
-    ):
+    choices = choose_patients(metrics, experiment.name, experiment.models)
+    for place, choice in enumerate(choices):
         slices = results.slices(experiment.dataset, choice.patient)
         predictions = _predictions(results, experiment, choice)
         if slices is None or not predictions:
             continue
-        shown = pairs if number_of == 0 else pairs[(len(pairs) - 1) // 2 :][:1]
-        for source, target, why in shown:
-            example = _transfer(slices, predictions, choice, source, target, metrics, experiment)
+        shown = pairs if place == 0 else pairs[(len(pairs) - 1) // 2 :][:1]
+        for source, target, rank in shown:
+            why = f"{choice.why}; {rank}" if rank else choice.why
+            values = _values(metrics, experiment.name, choice.patient, source, target)
+            example = _transfer(slices, predictions, choice, (source, target), why, values)
             if example:
-                words = f"{choice.why}; {why}" if why else choice.why
-                examples.append(Example(example.heading, words, example.panels, example.bars))
+                examples.append(example)
     return examples
 
 
 def _predictions(
     results: Results, experiment: Experiment, choice: Choice
-) -> dict[str, Predictions]:
+) -> dict[str, list[Predictions]]:
+    """Find the predictions of each model that has some of the patient."""
     found = {
-        model: results.predictions(experiment, model, choice.fold) for model in experiment.models
+        model: [
+            made
+            for made in results.predictions(experiment, model, choice.fold)
+            if choice.patient in made.patients
+        ]
+        for model in experiment.models
     }
-    return {
-        model: made
-        for model, made in found.items()
-        if made is not None and (made.index["patient"] == choice.patient).any()
-    }
+    return {model: made for model, made in found.items() if made}
 
 
 def middle_slice(predictions: Predictions, patient: str) -> tuple[int, int]:
@@ -141,65 +89,70 @@ def middle_slice(predictions: Predictions, patient: str) -> tuple[int, int]:
 
 def _transfer(
     slices: PatientSlices,
-    predictions: Mapping[str, Predictions],
+    predictions: Mapping[str, Iterable[Predictions]],
     choice: Choice,
-    source: str,
-    target: str,
-    metrics: pd.DataFrame,
-    experiment: Experiment,
+    pair: tuple[str, str],
+    why: str,
+    values: Mapping[str, float],
 ) -> Example | None:
-    names = list(slices.contrasts)
-    first = next(iter(predictions.values()))
-    if source not in names or target not in names:
+    """Show one pair of a patient; `values` are the NRMSE of the models for it."""
+    of_pair = {
+        model: held
+        for model, made in predictions.items()
+        if (held := next((each for each in made if pair in each.pairs), None)) is not None
+    }
+    if not of_pair or not set(pair) <= set(slices.contrasts):
         return None
-    _, position = middle_slice(first, choice.patient)
+    source, target = pair
+    names = list(slices.contrasts)
+    _, position = middle_slice(next(iter(of_pair.values())), choice.patient)
     body = np.asarray(slices.body[position])
     images = np.asarray(slices.images[position], dtype=np.float32)
     before, after = images[names.index(source)], images[names.index(target)]
     window = _window(after, body)
     made = {}
-    for model, prediction in predictions.items():
-        if not {source, target} <= set(prediction.contrasts):
-            continue
-        row, _ = middle_slice(prediction, choice.patient)
-        at = prediction.contrasts.index(source), prediction.contrasts.index(target)
-        made[model] = np.asarray(prediction.images[row, at[0], at[1]], dtype=np.float32)
+    for model, held in of_pair.items():
+        row, _ = middle_slice(held, choice.patient)
+        made[model] = np.asarray(held.values[row, held.pairs.index(pair)], dtype=np.float32)
     errors = {model: np.abs(image - after) for model, image in made.items()}
-    largest = max((_window(error, body) for error in errors.values()), default=1.0)
-    values = _values(metrics, experiment.name, choice.patient, source, target)
+    largest = max(_window(error, body) for error in errors.values())
     where = f"{choice.patient}, slice {slices.indices[position]}"
-    panels = [
-        Panel(
-            f"Source {source}",
-            image_uri(before, _window(before, body), spacing=slices.spacing),
-            f"Source image {source} of {where}",
-        ),
-        Panel(
-            f"Target {target}",
-            image_uri(after, window, spacing=slices.spacing),
-            f"Acquired target image {target} of {where}",
-        ),
+    groups = [
+        (
+            Panel(
+                f"Source {source}",
+                image_uri(before, _window(before, body), spacing=slices.spacing),
+                f"Source image {source} of {where}",
+            ),
+            Panel(
+                f"Target {target}",
+                image_uri(after, window, spacing=slices.spacing),
+                f"Acquired target image {target} of {where}",
+            ),
+        )
     ]
     for model, image in made.items():
         score = f" (NRMSE {number(values[model], 3)})" if model in values else ""
-        panels += [
-            Panel(
-                f"{model}{score}",
-                image_uri(image, window, spacing=slices.spacing),
-                f"{target} predicted by {model} from {source} of {where}",
-            ),
-            Panel(
-                f"Error of {model}",
-                image_uri(errors[model], largest, ERROR_COLORMAP, body, slices.spacing),
-                f"Absolute error of {model}, {source} to {target}, {where}, from 0 (dark) to "
-                f"{largest:.2g} (bright)",
-            ),
-        ]
+        groups.append(
+            (
+                Panel(
+                    f"{model}{score}",
+                    image_uri(image, window, spacing=slices.spacing),
+                    f"{target} predicted by {model} from {source} of {where}",
+                ),
+                Panel(
+                    f"Error of {model}",
+                    image_uri(errors[model], largest, ERROR_COLORMAP, body, slices.spacing),
+                    f"Absolute error of {model}, {source} to {target}, {where}, from 0 (dark) to "
+                    f"{largest:.2g} (bright)",
+                ),
+            )
+        )
     bars = (
         colour_bar("gray", "0", f"{window:.2g}", f"{target}, patient's scale"),
         colour_bar(ERROR_COLORMAP, "0", f"{largest:.2g}", "absolute error, same scale"),
     )
-    return Example(f"{source} → {target}, {where}", "", tuple(panels), bars)
+    return Example(f"{source} → {target}, {where}", why, tuple(groups), bars)
 
 
 def _window(image: np.ndarray, inside: np.ndarray) -> float:
@@ -224,7 +177,7 @@ def _values(
 def map_examples(results: Results, experiment: Experiment, metrics: pd.DataFrame) -> list[Example]:
     """Show PD, T1 and T2 of the median patient: least squares, and each model that has maps.
 
-    Models' maps are those from the reference contrast, or from the first where a model has it not.
+    Models' maps are those from the reference contrast, or from the first that a model has some of.
     """
     dataset = experiment.dataset
     choices = choose_patients(metrics, experiment.name, experiment.models)
@@ -235,30 +188,33 @@ def map_examples(results: Results, experiment: Experiment, metrics: pd.DataFrame
     predictions = _predictions(results, experiment, choice)
     if slices is None or not predictions:
         return []
-    _, position = middle_slice(next(iter(predictions.values())), choice.patient)
+    _, position = middle_slice(next(iter(predictions.values()))[0], choice.patient)
     maps: dict[str, dict[str, np.ndarray]] = {}
     fitted = results.fitted_maps(dataset, choice.patient)
     if fitted:
         maps["Least squares, all contrasts"] = {
             name: np.asarray(values[position]) for name, values in fitted.items()
         }
-    for model, prediction in predictions.items():
-        if prediction.maps is None:
-            continue
-        row, _ = middle_slice(prediction, choice.patient)
-        source = (
-            dataset.reference
-            if dataset.reference in prediction.contrasts
-            else (prediction.contrasts[0])
-        )
-        at = prediction.contrasts.index(source)
-        maps[f"{model}, from {source}"] = {
-            name: np.asarray(prediction.maps[row, at, i]) for i, name in enumerate(MAP_UNITS)
-        }
+    for model, made in predictions.items():
+        by_source = _maps_by_source(made, choice.patient)
+        if by_source:
+            source = dataset.reference if dataset.reference in by_source else next(iter(by_source))
+            maps[f"{model}, from {source}"] = dict(zip(MAP_UNITS, by_source[source], strict=True))
     where = f"{choice.patient}, slice {slices.indices[position]}"
     body = np.asarray(slices.body[position])
     examples = (_maps(name, maps, body, slices.spacing, where, choice.why) for name in MAP_UNITS)
-    return [example for example in examples if example.panels]
+    return [example for example in examples if example.groups]
+
+
+def _maps_by_source(predictions: Iterable[Predictions], patient: str) -> dict[str, np.ndarray]:
+    """Take the maps [(PD, T1, T2), row, column] of the middle slice, from each source."""
+    found: dict[str, np.ndarray] = {}
+    for held in predictions:
+        if held.maps is not None:
+            row, _ = middle_slice(held, patient)
+            for source, maps in zip(held.map_sources, held.maps[row], strict=True):
+                found.setdefault(source, maps)
+    return found
 
 
 def _maps(
@@ -276,13 +232,15 @@ def _maps(
     first = next(iter(shown.values()), np.zeros_like(body, dtype=np.float32))
     high = _window(first, (body > 0) & (first > 0))
     unit = MAP_UNITS[name]
-    panels = tuple(
-        Panel(
-            origin,
-            image_uri(values, high, MAP_COLORMAPS[name], body, spacing),
-            f"Map of {unit} by {origin}, {where}, from 0 to {high:.2g}",
+    groups = tuple(
+        (
+            Panel(
+                origin,
+                image_uri(values, high, MAP_COLORMAPS[name], body, spacing),
+                f"Map of {unit} by {origin}, {where}, from 0 to {high:.2g}",
+            ),
         )
         for origin, values in shown.items()
     )
     bar = colour_bar(MAP_COLORMAPS[name], "0", f"{high:.2g}", unit)
-    return Example(f"{unit}, {where}", why, panels, (bar,))
+    return Example(f"{unit}, {where}", why, groups, (bar,))

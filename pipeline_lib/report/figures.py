@@ -12,6 +12,7 @@ import matplotlib as mpl
 import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, StrMethodFormatter
 from PIL import Image, UnidentifiedImageError
 
 from pipeline_lib.errors import InputError
@@ -173,6 +174,9 @@ def line_chart(
             )
         if log:
             axes.set_yscale("log")
+            # The usual labels of a logarithmic axis are formulas, which are not parsed here.
+            axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axes.yaxis.set_minor_formatter(NullFormatter())
         if share:
             axes.set_ylim(-0.02, 1.02)
         axes.set_xlabel(x_label)

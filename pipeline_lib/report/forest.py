@@ -6,8 +6,8 @@ import pandas as pd
 
 from pipeline_lib.report.brief import number
 from pipeline_lib.report.request import Experiment
-from pipeline_lib.report.tables import label_of, systems
-from pipeline_lib.report.verdict import metric_of, scores
+from pipeline_lib.report.tables import systems
+from pipeline_lib.report.verdict import label_of, metric_of, scores
 
 
 @dataclass(frozen=True)

@@ -8,21 +8,21 @@ import pandas as pd
 
 from pipeline_lib.report.brief import number
 from pipeline_lib.report.figures import Bar, colour_bar
-from pipeline_lib.report.tables import label_of
-from pipeline_lib.report.verdict import metric_of, scores
+from pipeline_lib.report.request import Experiment
+from pipeline_lib.report.verdict import label_of, metric_of, scores
 
 COLORMAP = "YlOrRd"
 
 
 @dataclass(frozen=True)
 class HeatCell:
-    """One cell: its text, its colours, what it says at length, and whether source is target."""
+    """One cell: its text and colours, what it says at length, and whether it is framed."""
 
     text: str
     background: str
     ink: str
     title: str
-    diagonal: bool
+    framed: bool
 
 
 @dataclass(frozen=True)
@@ -37,36 +37,42 @@ class Matrix:
 
 @dataclass(frozen=True)
 class MatrixSet:
-    """Matrices of several systems on one colour scale."""
+    """Matrices of several systems on one colour scale.
+
+    Attributes
+    ----------
+    diagonal
+        Whether contrasts from themselves were tested.
+    """
 
     metric: str
+    diagonal: bool
     matrices: tuple[Matrix, ...]
     bar: Bar
 
 
 def matrix_set(
-    summary: pd.DataFrame,
-    experiment: str,
-    contrasts: Sequence[str],
-    models: Sequence[str],
-    metric: str = "nrmse",
+    summary: pd.DataFrame, experiment: Experiment, models: Sequence[str], metric: str = "nrmse"
 ) -> MatrixSet | None:
     """Make the matrices of the systems that have values, on a common scale from 0.
 
-    The scale ends at the largest value of any pair of different contrasts in them.
+    The scale ends at the largest value of any pair of different contrasts in them. Of an
+    experiment with no more than half of the possible pairs there are none: they would be holes,
+    and the table of pairs says it all.
 
     Parameters
     ----------
-    contrasts
-        Order of rows and columns.
     models
         Order of the matrices; systems without a value are left out.
     """
+    if 2 * len(experiment.transfers) <= experiment.possible:
+        return None
+    contrasts = experiment.dataset.contrasts
     values: dict[str, dict[tuple[str, str], float]] = {model: {} for model in models}
     counts: dict[tuple[str, str, str], int] = {}
     for source in contrasts:
         for target in contrasts:
-            found = scores(summary, experiment, metric, "body", source, target)
+            found = scores(summary, experiment.name, metric, "body", source, target)
             for model in set(models) & set(found):
                 values[model][source, target] = found[model].mean
                 counts[model, source, target] = found[model].n
@@ -84,7 +90,7 @@ def matrix_set(
         Matrix(
             model=model,
             label=label_of(model),
-            contrasts=tuple(contrasts),
+            contrasts=contrasts,
             rows=tuple(
                 (
                     source,
@@ -101,15 +107,15 @@ def matrix_set(
     ]  # fmt: skip
     digits = metric_of(metric).digits
     bar = colour_bar(COLORMAP, "0", number(high, digits), metric_of(metric).name)
-    return MatrixSet(metric_of(metric).name, tuple(matrices), bar)
+    diagonal = any(source == target for model in shown for source, target in values[model])
+    return MatrixSet(metric_of(metric).name, diagonal, tuple(matrices), bar)
 
 
 def _cell(
     value: float | None, high: float, metric: str, source: str, target: str, n: int
 ) -> HeatCell:
-    diagonal = source == target
     if value is None or pd.isna(value):
-        return HeatCell("–", "transparent", "inherit", f"{source} to {target}: no value", diagonal)
+        return HeatCell("–", "transparent", "inherit", f"{source} to {target}: no value", False)
     share = min(max(value / high, 0.0), 1.0) if high > 0 else 0.0
     red, green, blue, _ = mpl.colormaps[COLORMAP](share)
     # Relative luminance (WCAG 2): the ink with the higher contrast ratio.
@@ -120,4 +126,4 @@ def _cell(
     ink = "#000000" if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) else "#ffffff"
     text = number(value, metric_of(metric).digits)
     title = f"{source} to {target}: {metric_of(metric).name} {text}, n = {n}"
-    return HeatCell(text, mpl.colors.to_hex((red, green, blue)), ink, title, diagonal)
+    return HeatCell(text, mpl.colors.to_hex((red, green, blue)), ink, title, source == target)

@@ -118,7 +118,8 @@ def conventions(configuration: Mapping[str, Any]) -> list[str]:
         "patients of its 99.9th percentile within the body; the values stand with each experiment.",
         "NRMSE: root of the summed squared error over the root of the summed squared target.",
         "Unit: the patient. Voxels are pooled within a patient, then mean and SD are taken over "
-        "patients; pairs of a contrast with itself are left out.",
+        "patients; all systems of an experiment are tested on the same pairs, and those of a "
+        "contrast with itself are in no mean over pairs.",
     ]
     if samples:
         said.append(f"Intervals: 95 %, bootstrap over patients, {samples} draws.")
@@ -134,9 +135,10 @@ def _experiment(
 ) -> ExperimentChapter:
     split = results.split(experiment)
     pairs = (tables.pair_table(experiment, summary, name) for name in ("nrmse", "psnr"))
+    runs = [run for model in experiment.models for run in experiment.runs(model)]
     charts = {
-        model: training_charts(trainings, model, f"curve-{experiment.name}-{model}")
-        for model in experiment.models
+        run.label: training_charts(trainings, run, f"curve-{experiment.name}-{number}")
+        for number, run in enumerate(runs)
     }
     return ExperimentChapter(
         experiment=experiment,
@@ -150,14 +152,11 @@ def _experiment(
         pairs=[table for table in pairs if table],
         regions=tables.region_table(experiment, summary),
         matrices=matrix_set(
-            summary,
-            experiment.name,
-            experiment.dataset.contrasts,
-            [*experiment.models, "look_up_table", "do_nothing"],
+            summary, experiment, [*experiment.models, "look_up_table", "do_nothing"]
         ),
         examples=transfer_examples(results, experiment, metrics),
         maps=map_examples(results, experiment, metrics),
-        curves={model: made for model, made in charts.items() if made},
+        curves={label: made for label, made in charts.items() if made},
     )
 
 

@@ -11,6 +11,8 @@ KIND_WORDS = {
     "bids": "scans from a BIDS folder",
     "dicom": "scans from DICOM folders",
 }
+# More pairs than this are counted, not named.
+FEW_PAIRS = 4
 
 
 @dataclass(frozen=True)
@@ -47,13 +49,71 @@ class Dataset:
 
 
 @dataclass(frozen=True)
+class Run:
+    """One network of each fold: of a model, for all pairs or for a single one.
+
+    Attributes
+    ----------
+    folder
+        Its folder within those of the experiment under `train` and `predict`.
+    label
+        What it is called on the page.
+    """
+
+    model: str
+    folder: str
+    label: str
+
+
+@dataclass(frozen=True)
 class Experiment:
-    """One experiment: a dataset, its number of folds, and the names of its models."""
+    """One experiment: a dataset, its number of folds, its models, and what they predict.
+
+    Attributes
+    ----------
+    models
+        Names, in the order of the configuration.
+    pairs
+        Source and target of all that was predicted.
+    one_pair
+        The models that know one pair only, so that each was trained once a pair.
+    """
 
     name: str
     dataset: Dataset
     folds: int
     models: tuple[str, ...]
+    pairs: tuple[tuple[str, str], ...]
+    one_pair: frozenset[str]
+
+    def runs(self, model: str) -> tuple[Run, ...]:
+        """Name what was trained in each fold for a model: one network, or one a pair."""
+        if model not in self.one_pair:
+            return (Run(model, model, model),)
+        return tuple(
+            Run(model, f"{model}.{source}.{target}", f"{model} {source} → {target}")
+            for source, target in self.pairs
+        )
+
+    @property
+    def transfers(self) -> tuple[tuple[str, str], ...]:
+        """The pairs of two different contrasts."""
+        return tuple(pair for pair in self.pairs if pair[0] != pair[1])
+
+    @property
+    def possible(self) -> int:
+        """Number of pairs of two different contrasts that the dataset has."""
+        count = len(self.dataset.contrasts)
+        return count * (count - 1)
+
+    @property
+    def pair_words(self) -> str:
+        """Say what is predicted from what."""
+        if len(self.transfers) == self.possible:
+            return f"{len(self.dataset.contrasts)} contrasts, each from every other"
+        if len(self.pairs) <= FEW_PAIRS:
+            return ", ".join(f"{source} → {target}" for source, target in self.pairs)
+        return f"{len(self.transfers)} of the {self.possible} pairs of its contrasts"
 
 
 @dataclass(frozen=True)
@@ -95,7 +155,7 @@ class Request:
         Raises
         ------
         InputError
-            If a key is missing, or an experiment names a dataset that is not there.
+            If a key is missing, or an experiment names a dataset or a contrast that is not there.
         """
         try:
             datasets = {
@@ -109,12 +169,7 @@ class Request:
                 for name, values in options["datasets"].items()
             }
             experiments = tuple(
-                Experiment(
-                    name=name,
-                    dataset=datasets[values["dataset"]],
-                    folds=int(values["folds"]),
-                    models=tuple(values["models"]),
-                )
+                _experiment(name, values, datasets)
                 for name, values in options["experiments"].items()
             )
             return cls(
@@ -131,3 +186,24 @@ class Request:
                 f"the options of the report lack {error} or name it without describing it; "
                 "give it there."
             ) from None
+
+
+def _experiment(
+    name: str, values: Mapping[str, Any], datasets: Mapping[str, Dataset]
+) -> Experiment:
+    experiment = Experiment(
+        name=name,
+        dataset=datasets[values["dataset"]],
+        folds=int(values["folds"]),
+        models=tuple(values["models"]),
+        pairs=tuple((source, target) for source, target in values["pairs"]),
+        one_pair=frozenset(values.get("one_pair", [])),
+    )
+    unknown = {contrast for pair in experiment.pairs for contrast in pair}
+    unknown -= set(experiment.dataset.contrasts)
+    if unknown:
+        raise InputError(
+            f"`pairs` of {name} in the options of the report name {', '.join(sorted(unknown))}, "
+            f"which {experiment.dataset.name} has not; correct it there."
+        )
+    return experiment

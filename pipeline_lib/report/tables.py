@@ -10,12 +10,13 @@ from pipeline_lib.report.request import Experiment
 from pipeline_lib.report.verdict import (
     BASELINES,
     CEILINGS,
-    LABELS,
     METRICS,
     Score,
     below_look_up_table,
+    label_of,
     metric_of,
     scores,
+    short_label_of,
     winner,
 )
 
@@ -107,11 +108,6 @@ def systems(experiment: Experiment, summary: pd.DataFrame) -> list[tuple[str, st
     return ordered + [(name, "other") for name in sorted(found - named)]
 
 
-def label_of(model: str) -> str:
-    """Give the words for a system: those of a baseline, else its name in the configuration."""
-    return LABELS.get(model, model)
-
-
 def _metrics_in(rows: pd.DataFrame) -> list[str]:
     found = set(rows["metric"])
     return [name for name in METRICS if name in found] + sorted(found - set(METRICS))
@@ -148,14 +144,17 @@ def transfer_table(experiment: Experiment, summary: pd.DataFrame) -> Table | Non
     return Table(
         name=f"transfer-{experiment.name}",
         caption=(
-            "Mean ± SD over patients, 95 % bootstrap interval below; mean over all pairs of "
-            "different contrasts within each patient first. The best value of each column, "
-            "ceilings aside, is marked."
+            f"{experiment.pair_words}: mean ± SD over patients, 95 % bootstrap interval below"
+            f"{_pooling(experiment)}. The best value of each column, ceilings aside, is marked."
         ),
         columns=("System", "Kind", "Patients", *map(_heading, names)),
         rows=tuple(body),
         csv=rows.drop(columns=["source", "target"]).to_csv(index=False),
     )
+
+
+def _pooling(experiment: Experiment) -> str:
+    return "; mean over all pairs within each patient first" if len(experiment.pairs) > 1 else ""
 
 
 def range_words(experiment: Experiment, metrics: pd.DataFrame) -> str:
@@ -182,7 +181,10 @@ def _heading(metric: str) -> str:
 
 
 def pair_table(experiment: Experiment, summary: pd.DataFrame, metric: str) -> Table | None:
-    """Pairs of contrasts by systems, for one metric over the body."""
+    """Systems by pairs of contrasts, for one metric over the body; pairs go down if they are more.
+
+    The best system for each pair, ceilings aside, is marked.
+    """
     rows = summary[
         (summary["experiment"] == experiment.name)
         & (summary["region"] == "body")
@@ -194,19 +196,24 @@ def pair_table(experiment: Experiment, summary: pd.DataFrame, metric: str) -> Ta
         return None
     order = [name for name, _ in systems(experiment, summary)]
     ranked = [name for name in order if name not in CEILINGS]
-    pairs = list(dict.fromkeys(zip(rows["source"], rows["target"], strict=True)))
-    body = []
-    for source, target in pairs:
+    columns = []
+    for source, target in experiment.transfers:
         found = scores(summary, experiment.name, metric, "body", source, target)
         best = winner(found, metric, ranked)
-        cells = [words(f"{source} → {target}")]
-        cells += [score_cell(found.get(name), metric, best=name == best) for name in order]
-        body.append(tuple(cells))
+        columns.append([score_cell(found.get(name), metric, best=name == best) for name in order])
+    pairs = [f"{source} → {target}" for source, target in experiment.transfers]
+    if len(pairs) <= len(order):
+        heading, across = "System", pairs
+        cells = [list(row) for row in zip(*columns, strict=True)]
+        down = [label_of(name) for name in order]
+    else:
+        heading, across, cells = "Source → target", list(map(short_label_of, order)), columns
+        down = pairs
     return Table(
         name=f"pairs-{metric}-{experiment.name}",
         caption=f"{_heading(metric)} of each pair over the body: mean ± SD, 95 % interval.",
-        columns=("Source → target", *(label_of(name).split(" (")[0] for name in order)),
-        rows=tuple(body),
+        columns=(heading, *across),
+        rows=tuple((words(name), *made) for name, made in zip(down, cells, strict=True)),
         csv=rows.to_csv(index=False),
     )
 
@@ -229,13 +236,17 @@ def region_table(
     for region in dict.fromkeys(rows["region"]):
         for metric in shown:
             found = scores(summary, experiment.name, metric, region)
-            cells = [words(region), words(metric_of(metric).name)]
+            # In one cell, which stays in sight when a table of many systems is scrolled.
+            named = metric_of(metric).name
+            cells = [Cell(str(region), f"{region} {named}", detail=named)]
             cells += [score_cell(found.get(name), metric) for name in order]
             body.append(tuple(cells))
     return Table(
         name=f"regions-{experiment.name}",
-        caption="Within each tissue, mean over all pairs: mean ± SD over patients, 95 % interval.",
-        columns=("Tissue", "Metric", *(label_of(name).split(" (")[0] for name in order)),
+        caption=(
+            f"Within each tissue: mean ± SD over patients, 95 % interval{_pooling(experiment)}."
+        ),
+        columns=("Tissue", *map(short_label_of, order)),
         rows=tuple(body),
         csv=rows.drop(columns=["source", "target"]).to_csv(index=False),
     )

@@ -41,6 +41,16 @@ def metric_of(name: str) -> Metric:
     return METRICS.get(name, Metric(name.replace("_", " "), "", 3, None))
 
 
+def label_of(model: str) -> str:
+    """Give the words for a system: those of a baseline, else its name in the configuration."""
+    return LABELS.get(model, model)
+
+
+def short_label_of(model: str) -> str:
+    """Give the words for a system without what explains them."""
+    return LABELS[model].split(" (")[0] if model in LABELS else model
+
+
 @dataclass(frozen=True)
 class Score:
     """Mean of a metric over n patients, with SD and 95 % bootstrap interval."""

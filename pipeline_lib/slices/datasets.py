@@ -6,99 +6,20 @@ killed goes on with exactly the samples it would have seen, whatever the number 
 
 from collections.abc import Iterator
 from collections.abc import Sequence as Listing
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from pipeline_lib.errors import InputError
-from pipeline_lib.signal.sequences import Sequence
+from pipeline_lib.slices.batch import Batch, Sample
+from pipeline_lib.slices.selection import WHOLE, Selection, augmented
 from pipeline_lib.slices.store import PatientSlices
 from pipeline_lib.slices.unpair import shift_image
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One image, the contrasts asked for, and their images where they are known.
-
-    Attributes
-    ----------
-    source
-        float32 [row, column], on the patient's scale.
-    targets
-        float32 [target, row, column], the same slice in the target contrasts; `None` of unpaired
-        data.
-    body
-        bool [row, column].
-    source_contrast, target_contrasts
-        Indices into the contrasts.
-    source_sequence, target_sequences
-        Their sequences in this patient.
-    """
-
-    source: np.ndarray
-    targets: np.ndarray | None
-    body: np.ndarray
-    source_contrast: int
-    target_contrasts: tuple[int, ...]
-    source_sequence: Sequence
-    target_sequences: tuple[Sequence, ...]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Samples in tensors.
-
-    Attributes
-    ----------
-    source, body
-        float32 and bool [batch, 1, row, column].
-    targets
-        float32 [batch, target, row, column], or `None` of unpaired data.
-    source_contrast, target_contrasts
-        int64 [batch] and [batch, target].
-    source_sequences, target_sequences
-        One sequence an image, and one an image and target.
-    """
-
-    source: Tensor
-    targets: Tensor | None
-    body: Tensor
-    source_contrast: Tensor
-    target_contrasts: Tensor
-    source_sequences: tuple[Sequence, ...]
-    target_sequences: tuple[tuple[Sequence, ...], ...]
-
-    @classmethod
-    def of(cls, samples: Listing[Sample]) -> "Batch":
-        """Stack samples, all with a target or all without."""
-        targets = [sample.targets for sample in samples if sample.targets is not None]
-        return cls(
-            source=torch.from_numpy(np.stack([sample.source for sample in samples])[:, None]),
-            targets=torch.from_numpy(np.stack(targets)) if targets else None,
-            body=torch.from_numpy(np.stack([sample.body for sample in samples])[:, None]),
-            source_contrast=torch.tensor([sample.source_contrast for sample in samples]),
-            target_contrasts=torch.tensor([sample.target_contrasts for sample in samples]),
-            source_sequences=tuple(sample.source_sequence for sample in samples),
-            target_sequences=tuple(sample.target_sequences for sample in samples),
-        )
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-    def to(self, device: torch.device) -> "Batch":
-        """Give the same batch on a device."""
-        values: dict[str, Any] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            values[field.name] = value.to(device) if isinstance(value, Tensor) else value
-        return Batch(**values)
 
 
 class _Slices(Dataset[Sample]):
@@ -123,11 +44,9 @@ class _Slices(Dataset[Sample]):
 
 
 class PairedSlices(_Slices):
-    """One contrast of a slice, drawn for each sample, and all its contrasts as targets.
+    """One source contrast of a slice, drawn for each sample, and its target contrasts.
 
-    An epoch is every slice of every patient once. The source is among the targets, so that a
-    network learns to leave alone what needs no change. Half of the samples are mirrored along
-    their rows, left to right in axial slices: the anatomy allows for it, and data are few.
+    An epoch is every slice (every patch of a grid) of every patient once.
 
     Parameters
     ----------
@@ -135,32 +54,52 @@ class PairedSlices(_Slices):
         Slice folders of the training patients.
     seed
         Of the order and of the draws.
+    selection
+        Which contrasts, channels and parts of a slice.
     """
 
-    def __init__(self, folders: Listing[Path], seed: int) -> None:
+    def __init__(self, folders: Listing[Path], seed: int, selection: Selection) -> None:
         super().__init__(folders, seed)
-        self._origins = [
-            (patient, row) for patient, store in enumerate(self.stores) for row in range(len(store))
-        ]
+        self.selection = selection
+        # Nothing is kept of each patch: a large dataset has millions.
+        self._ends = np.cumsum([len(store) * len(self._places(store)) for store in self.stores])
 
     def __len__(self) -> int:
-        return len(self._origins)
+        return int(self._ends[-1])
+
+    def _places(self, store: PatientSlices) -> list[tuple[int, int]]:
+        patches = self.selection.patches
+        rows, columns = store.images.shape[2:]
+        return patches.grid(rows, columns) if patches else [(0, 0)]
 
     def __getitem__(self, number: int) -> Sample:
-        patient, row = self._origins[shuffled(number, len(self), self.seed)]
-        store = self.stores[patient]
+        item = shuffled(number, len(self), self.seed)
+        patient = int(np.searchsorted(self._ends, item, side="right"))
+        store, chosen = self.stores[patient], self.selection
+        places = self._places(store)
+        row, place = divmod(item - int(self._ends[patient]) + len(store) * len(places), len(places))
+        first = places[place]
         sequences = tuple(store.contrasts.values())
         draws = self.draws(number)
-        source = int(draws.integers(len(sequences)))
-        columns = slice(None, None, -1 if draws.random() < 0.5 else 1)
+        source = chosen.sources[int(draws.integers(len(chosen.sources)))]
+        wanted = chosen.targets
+        if chosen.one_target:
+            wanted = (wanted[int(draws.integers(len(wanted)))],)
+        shape = (store.images.shape[2], store.images.shape[3])
+        window = chosen.patches.window(first, shape, draws) if chosen.patches else WHOLE
+        shown = chosen.channels.read(store, row, source, window)
+        targets = store.images[row, list(wanted)][:, *window]
+        stack = np.concatenate([shown, targets, store.body[row][window][None]])
+        stack = augmented(stack, chosen.augmentation, draws)
+        shown, targets, body = np.split(stack, [len(shown), len(shown) + len(targets)])
         return Sample(
-            source=store.images[row, source, :, columns],
-            targets=store.images[row, :, :, columns],
-            body=store.body[row, :, columns] > 0,
+            source=np.ascontiguousarray(shown),
+            targets=np.ascontiguousarray(targets),
+            body=body[0] > 0,
             source_contrast=source,
-            target_contrasts=tuple(range(len(sequences))),
+            target_contrasts=wanted,
             source_sequence=sequences[source],
-            target_sequences=sequences,
+            target_sequences=tuple(sequences[target] for target in wanted),
         )
 
 
@@ -168,7 +107,7 @@ class UnpairedSlices(_Slices):
     """One contrast of one slice, shifted as the table says, and another contrast to ask for.
 
     An epoch is every row of the table that is kept. The other contrast is drawn evenly from all
-    but the sample's own.
+    contrasts of the training but the sample's own.
 
     Parameters
     ----------
@@ -178,15 +117,24 @@ class UnpairedSlices(_Slices):
         The draws: patient, slice, contrast, shift_rows, shift_columns, kept.
     seed
         Of the order and of the draws.
+    contrasts
+        Names of the contrasts of the training.
     """
 
-    def __init__(self, folders: Listing[Path], table: pd.DataFrame, seed: int) -> None:
+    def __init__(
+        self, folders: Listing[Path], table: pd.DataFrame, seed: int, contrasts: Listing[str]
+    ) -> None:
         super().__init__(folders, seed)
         of_patient = {store.patient: index for index, store in enumerate(self.stores)}
-        rows = table[(table["kept"] == 1) & table["patient"].isin(list(of_patient))]
+        rows = table[
+            (table["kept"] == 1)
+            & table["patient"].isin(list(of_patient))
+            & table["contrast"].isin(list(contrasts))
+        ]
         if rows.empty:
             raise InputError("the table of unpaired slices keeps no slice of a training patient")
         names = list(self.stores[0].contrasts)
+        self._contrasts = [names.index(name) for name in contrasts]
         self._rows = np.stack(
             [
                 rows["patient"].map(of_patient),
@@ -206,10 +154,10 @@ class UnpairedSlices(_Slices):
         patient, row, contrast, rows, columns = (int(value) for value in self._rows[index])
         store = self.stores[patient]
         sequences = tuple(store.contrasts.values())
-        others = [other for other in range(len(sequences)) if other != contrast]
+        others = [other for other in self._contrasts if other != contrast]
         other = others[self.draws(number).integers(len(others))]
         return Sample(
-            source=shift_image(store.images[row, contrast], rows, columns),
+            source=shift_image(store.images[row, contrast], rows, columns)[None],
             targets=None,
             body=shift_image(store.body[row], rows, columns) > 0,
             source_contrast=contrast,
@@ -230,19 +178,45 @@ def _order(seed: int, epoch: int, count: int) -> np.ndarray:
     return np.random.default_rng([seed, epoch, 0]).permutation(count)
 
 
+@dataclass(frozen=True)
+class _Steps:
+    """Sample numbers of each step: `size` of them, of which each process takes its share."""
+
+    first: int
+    last: int
+    size: int
+    process: int
+    processes: int
+
+    def __iter__(self) -> Iterator[list[int]]:
+        share = self.size // self.processes
+        for step in range(self.first, self.last):
+            start = step * self.size + self.process * share
+            yield list(range(start, start + share))
+
+    def __len__(self) -> int:
+        return self.last - self.first
+
+
 def batches(
     dataset: PairedSlices | UnpairedSlices,
     first: int,
     last: int,
     size: int,
     workers: int,
+    process: int = 0,
+    processes: int = 1,
 ) -> Iterator[Batch]:
-    """Give the batches of the steps `first` to `last - 1`, `size` samples each."""
+    """Give the batches of the steps `first` to `last - 1`, `size` samples each.
+
+    Of several processes, each gets its share of the samples of every step; together they are
+    those of one process alone.
+    """
     loader: DataLoader[Sample] = DataLoader(
         dataset,
-        batch_size=size,
-        sampler=range(first * size, last * size),
+        batch_sampler=_Steps(first, last, size, process, processes),
         collate_fn=Batch.of,
         num_workers=workers,
+        pin_memory=torch.cuda.is_available(),
     )
     return iter(loader)

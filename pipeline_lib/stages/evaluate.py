@@ -1,4 +1,4 @@
-"""Score a model's predictions for the test patients of one fold."""
+"""Score a model's predictions for the test patients of one fold, on the pairs that they hold."""
 
 import logging
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from pipeline_lib.errors import InputError
 from pipeline_lib.evaluation.baselines import declared_ranges
 from pipeline_lib.evaluation.predictions import Predictions
-from pipeline_lib.evaluation.scoring import score_patient
+from pipeline_lib.evaluation.scoring import index_pairs, score_patient
 from pipeline_lib.evaluation.tables import metrics_table
 from pipeline_lib.files import written_whole
 from pipeline_lib.slices.split import read_split
@@ -35,12 +35,20 @@ def main() -> None:
             f"patients of fold {arguments.fold} are {', '.join(s.patient for s in test)}; "
             "predict again."
         )
+    # A model of one pair has a folder a pair; the merge sees to it that none is missing.
+    for source, target in predictions.pairs:
+        if [source, target] not in options["pairs"]:
+            raise InputError(
+                f"{arguments.predictions} holds {source} → {target}, which is no pair of the "
+                f"experiment {options['experiment']}; predict again."
+            )
+    pairs = index_pairs(predictions.pairs, predictions.contrasts)
     ranges = declared_ranges(training)
     LOG.info("data range of each target: %s", ranges)
     scores = [
         score
         for slices in test
-        for score in score_patient(slices, predictions.answer(slices), ranges)
+        for score in score_patient(slices, predictions.answer(slices), ranges, pairs)
     ]
     table = metrics_table(
         scores, options["experiment"], options["dataset"], options["model"], arguments.fold

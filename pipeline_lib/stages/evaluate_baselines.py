@@ -12,7 +12,7 @@ from pipeline_lib.evaluation.baselines import (
     do_nothing,
     noise_ceiling,
 )
-from pipeline_lib.evaluation.scoring import Score, score_patient
+from pipeline_lib.evaluation.scoring import Score, index_pairs, score_patient
 from pipeline_lib.evaluation.tables import metrics_table
 from pipeline_lib.files import written_whole
 from pipeline_lib.stages.command import run_stage, stage_parser
@@ -32,6 +32,7 @@ def main() -> None:
     options = arguments.options
 
     training, test = training_and_test(arguments.slices, arguments.split, arguments.fold)
+    pairs = index_pairs(options["pairs"], training[0].contrasts)
     ranges = declared_ranges(training)
     LOG.info("data range of each target: %s", ranges)
     answers = {
@@ -40,11 +41,13 @@ def main() -> None:
         "training_mean": TrainingMean(training).answer,
     }
     scores: dict[str, list[Score]] = {
-        name: [score for slices in test for score in score_patient(slices, make(slices), ranges)]
+        name: [
+            score for slices in test for score in score_patient(slices, make(slices), ranges, pairs)
+        ]
         for name, make in answers.items()
     }
     scores["noise_ceiling"] = [
-        score for slices in test for score in noise_ceiling(slices, ranges, options["seed"])
+        score for slices in test for score in noise_ceiling(slices, ranges, options["seed"], pairs)
     ]
     table = pd.concat(
         [

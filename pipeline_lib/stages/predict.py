@@ -1,7 +1,8 @@
-"""Predict every contrast of the test patients from every other with a trained model."""
+"""Predict the pairs of contrasts that a trained model was made for, of the test patients."""
 
 from pathlib import Path
 
+from pipeline_lib.slices.selection import Channels
 from pipeline_lib.slices.store import PatientSlices
 from pipeline_lib.stages.command import run_stage, stage_parser
 from pipeline_lib.training.card import load_model, read_card
@@ -22,11 +23,14 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder of the predictions")
     arguments = parser.parse_args()
     folders = folders_by_split(arguments.slices, arguments.split, arguments.fold)["test"]
+    model, card = load_model(arguments.model), read_card(arguments.model)
     predict_patients(
-        load_model(arguments.model),
+        model,
         [PatientSlices.open(folder) for folder in folders],
+        Channels(model.neighbours, model.tissues),
+        [(source, target) for source, target in card["pairs"]],
         this_machine(),
-        read_card(arguments.model)["system"],
+        card["system"],
         arguments.output,
     )
 

@@ -1,35 +1,41 @@
-"""Train the generator of Simko et al. 2021 against its discriminator, without pairs."""
+"""Train the generator of Simko et al. 2021 against a discriminator, without pairs."""
 
 import pandas as pd
-import torch
 
 from pipeline_lib.models.simko import SimkoGenerator, SimkoSettings
 from pipeline_lib.models.simko_discriminator import DiscriminatorSettings, SimkoDiscriminator
+from pipeline_lib.models.simko_regressor import SimkoRegressor
 from pipeline_lib.slices.datasets import UnpairedSlices
 from pipeline_lib.stages.command import run_stage
 from pipeline_lib.stages.training_command import job_of, training_parser
-from pipeline_lib.training.machine import this_machine
+from pipeline_lib.training.machine import Machine
 from pipeline_lib.training.settings import settings_of
 from pipeline_lib.training.simko import SimkoTraining, SimkoTrainingSettings
+from pipeline_lib.training.simko_judges import ClassJudge, Judge, RegressionJudge
 
 
 def main() -> None:
     """Train one model on one fold."""
     arguments = training_parser(__doc__).parse_args()
     job = job_of(arguments)
-    machine = this_machine()
     table = pd.read_csv(arguments.unpaired, dtype={"patient": str})
-    dataset = UnpairedSlices(job.folders["train"], table, job.run_seed)
-    torch.manual_seed(job.run_seed)
-    generator = settings_of(SimkoSettings, job.model)
-    generator.check(job.contrasts)
-    method = SimkoTraining(
-        SimkoGenerator(generator),
-        SimkoDiscriminator(settings_of(DiscriminatorSettings, job.model), len(job.contrasts)),
-        settings_of(SimkoTrainingSettings, job.model),
-        machine,
-    )
-    job.run(method, dataset, machine, tables=[arguments.unpaired])
+    dataset = UnpairedSlices(job.folders["train"], table, job.run_seed, job.seen)
+    size = settings_of(SimkoSettings, job.model)
+    size.check(job.contrasts)
+    of_discriminator = settings_of(DiscriminatorSettings, job.model)
+    settings = settings_of(SimkoTrainingSettings, job.model)
+
+    def judge() -> Judge:
+        if settings.discriminator == "regressing":
+            seen = {name: job.contrasts[name] for name in job.seen}
+            return RegressionJudge(SimkoRegressor(of_discriminator), seen)
+        network = SimkoDiscriminator(of_discriminator, len(job.seen))
+        return ClassJudge(network, job.indices(job.seen))
+
+    def build(machine: Machine) -> SimkoTraining:
+        return SimkoTraining(SimkoGenerator(size), judge(), settings, machine)
+
+    job.run(build, dataset, tables=[arguments.unpaired])
 
 
 if __name__ == "__main__":

@@ -1,12 +1,9 @@
 """Train the U-Net regression on pairs of contrasts."""
 
-import torch
-
 from pipeline_lib.models.unet import UNet, UNetSettings
-from pipeline_lib.slices.datasets import PairedSlices
 from pipeline_lib.stages.command import run_stage
-from pipeline_lib.stages.training_command import job_of, training_parser
-from pipeline_lib.training.machine import this_machine
+from pipeline_lib.stages.training_command import any_pair, job_of, one_pair, training_parser
+from pipeline_lib.training.machine import Machine
 from pipeline_lib.training.regression import Regression, RegressionSettings
 from pipeline_lib.training.settings import settings_of
 
@@ -14,12 +11,14 @@ from pipeline_lib.training.settings import settings_of
 def main() -> None:
     """Train one model on one fold."""
     job = job_of(training_parser(__doc__).parse_args())
-    machine = this_machine()
-    dataset = PairedSlices(job.folders["train"], job.run_seed)
-    torch.manual_seed(job.run_seed)
-    model = UNet(settings_of(UNetSettings, job.model))
-    method = Regression(model, settings_of(RegressionSettings, job.model), machine)
-    job.run(method, dataset, machine)
+    size = settings_of(UNetSettings, job.model)
+    settings = settings_of(RegressionSettings, job.model)
+
+    def build(machine: Machine) -> Regression:
+        return Regression(UNet(size), settings, machine)
+
+    select = any_pair if size.conditioned else one_pair
+    job.run(build, select(job, "mirror"))
 
 
 if __name__ == "__main__":

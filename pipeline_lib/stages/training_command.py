@@ -3,8 +3,11 @@
 import argparse
 from pathlib import Path
 
+from pipeline_lib.errors import InputError
+from pipeline_lib.slices.datasets import PairedSlices
+from pipeline_lib.slices.selection import Augmentation, Channels, Patches, Selection
 from pipeline_lib.stages.command import stage_parser
-from pipeline_lib.training.job import Job
+from pipeline_lib.training.job import SLICE_ALONE, Job
 
 
 def training_parser(description: str | None) -> argparse.ArgumentParser:
@@ -26,14 +29,58 @@ def training_parser(description: str | None) -> argparse.ArgumentParser:
 
 def job_of(arguments: argparse.Namespace) -> Job:
     """Give the job that a training stage was called for."""
+    options = arguments.options
     return Job(
         slices=tuple(arguments.slices),
         split=arguments.split,
         fold=arguments.fold,
-        experiment=arguments.options["experiment"],
-        seed=arguments.options["seed"],
-        model=arguments.options["model"],
+        experiment=options["experiment"],
+        seed=options["seed"],
+        model=options["model"],
+        pairs=tuple((source, target) for source, target in options["pairs"]),
+        unseen=tuple(options["unseen"]),
         code=arguments.code,
         checkpoints=arguments.checkpoints,
         output=arguments.output,
     )
+
+
+def any_pair(
+    job: Job,
+    augmentation: Augmentation,
+    patches: Patches | None = None,
+    source: str | None = None,
+    one_target: bool = False,
+) -> PairedSlices:
+    """Give slices with every contrast of the training as source (or one) and as target.
+
+    Each holds all targets, or one that is drawn.
+
+    Raises
+    ------
+    InputError
+        If the one source is no contrast of the training.
+    """
+    if source is not None and source not in job.seen:
+        raise InputError(
+            f"{job.model['name']} starts from {source!r}, which is no contrast of the training: "
+            f"{', '.join(job.seen)}."
+        )
+    seen = job.indices(job.seen)
+    sources = seen if source is None else job.indices([source])
+    selection = Selection(sources, seen, one_target, SLICE_ALONE, patches, augmentation)
+    return PairedSlices(job.folders["train"], job.run_seed, selection)
+
+
+def one_pair(
+    job: Job,
+    augmentation: Augmentation,
+    channels: Channels = SLICE_ALONE,
+    patches: Patches | None = None,
+) -> PairedSlices:
+    """Give slices of the job's one pair of contrasts."""
+    source, target = job.indices(job.pair)
+    selection = Selection(
+        (source,), (target,), channels=channels, patches=patches, augmentation=augmentation
+    )
+    return PairedSlices(job.folders["train"], job.run_seed, selection)

@@ -11,26 +11,9 @@ from torch import Tensor
 from pipeline_lib.errors import InputError
 from pipeline_lib.files import folder_written_whole, read_json, write_json
 from pipeline_lib.models.interface import TransferModel
-from pipeline_lib.models.simko import SimkoGenerator, SimkoSettings
-from pipeline_lib.models.unet import UNet, UNetSettings
-from pipeline_lib.training.settings import settings_of
+from pipeline_lib.training.systems import build_model
 
 CARD = "card.json"
-
-
-def build_model(system: str, settings: Mapping[str, Any]) -> TransferModel:
-    """Build a system's model, with fresh weights.
-
-    Raises
-    ------
-    InputError
-        If there is no such system.
-    """
-    if system == "unet":
-        return UNet(settings_of(UNetSettings, settings))
-    if system == "simko":
-        return SimkoGenerator(settings_of(SimkoSettings, settings))
-    raise InputError(f"there is no system {system!r}; it is unet or simko")
 
 
 def write_model(
@@ -49,7 +32,8 @@ def write_model(
     weights
         Tensors of each network, by name.
     card
-        What `load_model` reads (`system`, `settings`) and whatever else is worth knowing.
+        What `load_model` reads (`system`, `settings`, `tissues`) and whatever else is worth
+        knowing.
     losses
         The table of losses to copy.
     """
@@ -78,7 +62,7 @@ def load_model(folder: str | Path) -> TransferModel:
     card = read_card(folder)
     weights = folder / "model.safetensors"
     try:
-        model = build_model(card["system"], card["settings"])
+        model = build_model(card["system"], card["settings"], card["tissues"])
         model.load_state_dict(load_file(weights))
     except FileNotFoundError:
         raise InputError(f"{weights} is missing; train the model again.") from None

@@ -2,7 +2,7 @@
 
 import logging
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Listing
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,17 +15,22 @@ import torch
 
 from pipeline_lib.errors import InputError
 from pipeline_lib.signal.sequences import Sequence
-from pipeline_lib.slices.datasets import PairedSlices, UnpairedSlices
+from pipeline_lib.slices.datasets import PairedSlices, UnpairedSlices, batches
+from pipeline_lib.slices.selection import Channels
 from pipeline_lib.slices.store import PatientSlices
 from pipeline_lib.training.card import write_model
 from pipeline_lib.training.checkpoint import Checkpoint, training_digest
-from pipeline_lib.training.loop import LoopSettings, Training
-from pipeline_lib.training.machine import Machine
+from pipeline_lib.training.loop import Training
+from pipeline_lib.training.machine import Machine, this_machine
 from pipeline_lib.training.method import Method
-from pipeline_lib.training.settings import settings_of
+from pipeline_lib.training.preflight import Preflight, check_memory, preflight
+from pipeline_lib.training.processes import Processes, joined_processes
+from pipeline_lib.training.settings import LoopSettings, settings_of
+from pipeline_lib.training.validation import Validation
 
 log = logging.getLogger(__name__)
 
+SLICE_ALONE = Channels()
 SPLITS = ("train", "validation", "test")
 
 
@@ -45,6 +50,11 @@ class Job:
         As in the configuration.
     model
         The configuration's section of this model: name, system, and all its settings.
+    pairs
+        Source and target contrasts that are evaluated; a system of one pair is trained on the
+        only one.
+    unseen
+        Contrasts that no training sees.
     code
         Digest of the code that trains.
     checkpoints, output
@@ -57,6 +67,8 @@ class Job:
     experiment: str
     seed: int
     model: Mapping[str, Any]
+    pairs: tuple[tuple[str, str], ...]
+    unseen: tuple[str, ...]
     code: str
     checkpoints: Path
     output: Path
@@ -74,14 +86,14 @@ class Job:
 
     @cached_property
     def contrasts(self) -> dict[str, Sequence]:
-        """Contrasts of the training patients, with the sequences of the first.
+        """All contrasts of the dataset, with the sequences of the first training patient.
 
         Raises
         ------
         InputError
             If a training or validation patient has others, or in another order.
         """
-        stores = [PatientSlices.open(path) for path in self._seen]
+        stores = [PatientSlices.open(path) for path in self._opened]
         first = stores[0]
         for store in stores:
             if list(store.contrasts) != list(first.contrasts):
@@ -91,58 +103,141 @@ class Job:
                 )
         return dict(first.contrasts)
 
+    @cached_property
+    def seen(self) -> tuple[str, ...]:
+        """Contrasts of the training."""
+        return tuple(name for name in self.contrasts if name not in self.unseen)
+
+    @cached_property
+    def tissues(self) -> tuple[str, ...]:
+        """Tissues that the dataset declares, as the first training patient has them."""
+        return tuple(PatientSlices.open(self._opened[0]).tissue_names.values())
+
     @property
-    def _seen(self) -> list[Path]:
+    def pair(self) -> tuple[str, str]:
+        """The one pair of contrasts that a system of one pair is trained on.
+
+        Raises
+        ------
+        InputError
+            If there are several, or a contrast of it is unseen.
+        """
+        if len(self.pairs) != 1 or set(self.pairs[0]) & set(self.unseen):
+            raise InputError(
+                f"{self.model['name']} transfers one pair of contrasts that it sees, not "
+                f"{len(self.pairs)}; give the experiment its pairs."
+            )
+        return self.pairs[0]
+
+    def indices(self, names: Listing[str]) -> tuple[int, ...]:
+        """Places of contrasts in the slice stores."""
+        order = list(self.contrasts)
+        return tuple(order.index(name) for name in names)
+
+    @property
+    def _opened(self) -> list[Path]:
         return self.folders["train"] + self.folders["validation"]
 
     def run(
         self,
-        method: Method,
+        build: Callable[[Machine], Method],
         dataset: PairedSlices | UnpairedSlices,
-        machine: Machine,
+        channels: Channels = SLICE_ALONE,
         tables: Listing[Path] = (),
     ) -> None:
         """Train to the end, from a checkpoint where there is one, and write the model's folder.
 
         Parameters
         ----------
-        method
-            Freshly built after `torch.manual_seed(run_seed)`.
+        build
+            Builds networks and optimisers on a machine; the random numbers are seeded before.
         dataset
             Of the training patients.
-        machine
-            Device and precision.
+        channels
+            What the model is shown of a slice.
         tables
             Files beside the slices that decide what is trained on.
+
+        Raises
+        ------
+        InputError
+            If a step will not fit into memory, a loss is no longer finite, or another process
+            trains the same.
         """
+        settings = settings_of(LoopSettings, self.model)
         checkpoint = Checkpoint(self.checkpoints, self._digest(tables))
-        log.info("%s of %s on %s", self.model["name"], _described(method), machine)
-        training = Training(
-            method,
-            dataset,
-            [PatientSlices.open(path) for path in self.folders["validation"]],
-            settings_of(LoopSettings, self.model),
-            self.run_seed,
-            checkpoint,
-            machine,
-        )
-        weights = training.run()
+        with joined_processes() as processes:
+            settings.check(processes)
+            machine = this_machine()
+            expected = self._preflight(build, dataset, settings, machine, processes)
+            torch.manual_seed(self.run_seed)
+            validation = Validation(
+                [PatientSlices.open(path) for path in self.folders["validation"]],
+                self._validated_pairs(),
+                channels,
+                settings.validation_slices,
+            )
+            training = Training(
+                build(machine),
+                dataset,
+                validation if validation.patients else None,
+                settings,
+                self.run_seed,
+                checkpoint,
+                machine,
+                processes,
+            )
+            weights = training.run()
+            if processes.is_first:
+                card = self._card(training, expected)
+                write_model(self.output, weights, card, checkpoint.losses)
+                log.info("kept the weights of %s", card["weights"])
+
+    def _preflight(
+        self,
+        build: Callable[[Machine], Method],
+        dataset: PairedSlices | UnpairedSlices,
+        settings: LoopSettings,
+        machine: Machine,
+        processes: Processes,
+    ) -> Preflight:
+        share = settings.batch_size // processes.count
+        batch = next(batches(dataset, 0, 1, share, workers=0))
+        expected = preflight(build, batch, settings.accumulate, machine)
+        if processes.is_first:
+            log.info("%s on %s: %s", self.model["name"], machine, expected)
+        check_memory(expected, machine, settings.accumulate)
+        return expected
+
+    def _validated_pairs(self) -> list[tuple[int, int]]:
+        """Give the evaluated pairs whose contrasts the training sees, or without one all pairs."""
+        seen = set(self.indices(self.seen))
+        pairs = [self.indices(pair) for pair in self.pairs]
+        known = [(of, to) for of, to in pairs if {of, to} <= seen and of != to]
+        return known or [(of, to) for of in sorted(seen) for to in sorted(seen) if of != to]
+
+    def _card(self, training: Training, expected: Preflight) -> dict[str, Any]:
         progress = training.progress
-        card = {
+        return {
             "name": self.model["name"],
             "system": self.model["system"],
             "settings": {
                 name: value for name, value in self.model.items() if name not in ("name", "system")
             },
             "contrasts": {name: seq.to_mapping() for name, seq in self.contrasts.items()},
+            "pairs": [list(pair) for pair in self.pairs],
+            "unseen": list(self.unseen),
+            "tissues": list(self.tissues),
             "experiment": self.experiment,
             "fold": self.fold,
             "seed": self.seed,
             "patients": {name: [path.name for path in self.folders[name]] for name in SPLITS},
             "code": self.code,
             "torch": torch.__version__,
-            "machine": str(machine),
-            "parameters": _parameters(method),
+            "machine": str(training.machine),
+            "processes": training.processes.count,
+            "parameters": dict(expected.parameters),
+            "gflop_per_step": round(expected.flops / 1e9, 3),
             "steps": progress.step,
             "seconds": round(progress.seconds, 1),
             "weights": (
@@ -152,20 +247,20 @@ class Job:
             ),
             "metrics": {"validation_mse": progress.best_error},
         }
-        write_model(self.output, weights, card, checkpoint.losses)
-        log.info("kept the weights of %s", card["weights"])
 
     def _digest(self, tables: Listing[Path]) -> str:
         settings = {
             "model": dict(self.model),
+            "pairs": self.pairs,
+            "unseen": self.unseen,
             "run_seed": self.run_seed,
             "code": self.code,
             "patients": {
                 name: [path.name for path in self.folders[name]] for name in ("train", "validation")
             },
         }
-        names = ("images.npy", "body.npy", "slices.json")
-        files = [path / name for path in self._seen for name in names]
+        names = ("images.npy", "body.npy", "tissues.npy", "slices.json")
+        files = [path / name for path in self._opened for name in names]
         return training_digest(settings, [*files, *tables])
 
 
@@ -189,16 +284,3 @@ def folders_by_split(slices: Listing[Path], split: Path, fold: int) -> dict[str,
         name: [of_patient[patient] for patient in table.loc[table["split"] == name, "patient"]]
         for name in SPLITS
     }
-
-
-def _parameters(method: Method) -> dict[str, int]:
-    return {
-        name: sum(weight.numel() for weight in network.parameters())
-        for name, network in method.networks().items()
-    }
-
-
-def _described(method: Method) -> str:
-    sizes = [f"{count / 1e6:.2f} M in {name}" for name, count in _parameters(method).items()]
-    steps = sum(phase.steps for phase in method.phases)
-    return f"{', '.join(sizes)}; {steps} steps"

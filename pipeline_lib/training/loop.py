@@ -1,90 +1,28 @@
 """The training loop, one for all systems."""
 
-import csv
 import logging
-import signal
-import sys
 import time
-from collections.abc import Iterator, Mapping
-from collections.abc import Sequence as Listing
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from types import FrameType
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from pipeline_lib.errors import InputError
+from pipeline_lib.slices.batch import Batch
 from pipeline_lib.slices.datasets import PairedSlices, UnpairedSlices, batches
-from pipeline_lib.slices.store import PatientSlices
+from pipeline_lib.training.average import WeightAverage
 from pipeline_lib.training.checkpoint import Checkpoint, optimizer_tensors, restore_optimizer
+from pipeline_lib.training.journal import Journal
 from pipeline_lib.training.machine import Machine
-from pipeline_lib.training.method import Method
-from pipeline_lib.training.validation import validation_error
+from pipeline_lib.training.method import Method, Phase
+from pipeline_lib.training.processes import Processes
+from pipeline_lib.training.progress import Progress
+from pipeline_lib.training.settings import LoopSettings
+from pipeline_lib.training.signals import stop_requests
+from pipeline_lib.training.validation import Validation
 
 log = logging.getLogger(__name__)
-
-COLUMNS = ("phase", "step", "seconds", "name", "value")
-
-
-@dataclass(frozen=True)
-class LoopSettings:
-    """What the loop itself is told.
-
-    Attributes
-    ----------
-    batch_size
-        Images a step.
-    log_every, validate_every
-        Steps between two lines of log, and between two validations.
-    validation_slices
-        Slices of each validation patient, at most.
-    checkpoint_seconds
-        Time between two checkpoints.
-    workers
-        Processes that read slices; 0 reads in the loop itself.
-    """
-
-    batch_size: int
-    log_every: int
-    validate_every: int
-    validation_slices: int
-    checkpoint_seconds: float
-    workers: int
-
-
-@dataclass
-class Progress:
-    """Where a training stands; all of it goes into the checkpoint."""
-
-    step: int = 0
-    phase: int = 0
-    phase_start: int = 0
-    seconds: float = 0.0
-    losses_bytes: int = 0
-    best_step: int | None = None
-    best_error: float | None = None
-    sums: dict[str, float] = field(default_factory=dict)
-    counted: int = 0
-
-    def add(self, values: Mapping[str, Tensor]) -> None:
-        """Add a step's values to the running sums, on the device."""
-        for name, value in values.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value.detach().double()  # type: ignore[assignment]
-        self.counted += 1
-
-    def means(self) -> dict[str, float]:
-        """Give the means since the last call, and start anew."""
-        means = {name: float(total) / self.counted for name, total in self.sums.items()}
-        self.sums, self.counted = {}, 0
-        return means
-
-    def to_json(self) -> dict[str, Any]:
-        """Give all fields in plain numbers."""
-        self.sums = {name: float(total) for name, total in self.sums.items()}
-        return asdict(self)
 
 
 class Training:
@@ -97,7 +35,7 @@ class Training:
     dataset
         Of the training patients.
     validation
-        Slices of the validation patients; of none, the last weights are kept.
+        By which the best weights are chosen; `None` keeps the last.
     settings
         See `LoopSettings`.
     seed
@@ -106,17 +44,20 @@ class Training:
         Where the training is kept.
     machine
         Device and precision.
+    processes
+        Those that train together.
     """
 
     def __init__(
         self,
         method: Method,
         dataset: PairedSlices | UnpairedSlices,
-        validation: Listing[PatientSlices],
+        validation: Validation | None,
         settings: LoopSettings,
         seed: int,
         checkpoint: Checkpoint,
         machine: Machine,
+        processes: Processes,
     ) -> None:
         self.method = method
         self.dataset = dataset
@@ -125,7 +66,10 @@ class Training:
         self.seed = seed
         self.checkpoint = checkpoint
         self.machine = machine
+        self.processes = processes
         self.progress = Progress()
+        self.journal = Journal(checkpoint.losses, processes.is_first)
+        self.average = WeightAverage(method.model, settings.average)
         self.best: dict[str, Tensor] = {}
 
     def run(self) -> dict[str, dict[str, Tensor]]:
@@ -144,74 +88,95 @@ class Training:
         SystemExit
             After a signal.
         """
-        with self.checkpoint.locked(), _stop_requests() as requests:
+        with self.checkpoint.locked(self.processes.is_first), stop_requests() as requests:
             self._resume()
             self._started = self._saved = time.monotonic()
             while self.progress.phase < len(self.method.phases):
-                self._run_phase(requests)
+                self._run_phase(self.method.phases[self.progress.phase], requests)
                 self.progress.phase += 1
                 self.progress.phase_start = self.progress.step
+                self.progress.without_better = 0
                 self._save()
-        weights = self.best or self._weights()
+        with self.average.applied():
+            weights = self.best or {name: value.clone() for name, value in self._weights().items()}
         return {name: _within(f"{name}.", weights) for name in self.method.networks()}
 
-    def _run_phase(self, requests: list[int]) -> None:
-        progress, settings = self.progress, self.settings
-        phase = self.method.phases[progress.phase]
+    def _run_phase(self, phase: Phase, requests: list[int]) -> None:
+        progress, settings, processes = self.progress, self.settings, self.processes
         end = progress.phase_start + phase.steps
-        size, workers = settings.batch_size, settings.workers
-        reached = False
-        for batch in batches(self.dataset, progress.step, end, size, workers):
-            torch.manual_seed(_seed_of_step(self.seed, progress.step))
+        for batch in batches(
+            self.dataset, progress.step, end, settings.batch_size, settings.workers,
+            processes.rank, processes.count,
+        ):  # fmt: skip
+            torch.manual_seed(_seed_of_step(self.seed, progress.step, processes.rank))
             in_phase = progress.step - progress.phase_start
-            values = self.method.step(phase.name, in_phase, batch.to(self.machine.device))
-            progress.add(values)
+            self._step(phase.name, in_phase, batch.to(self.machine.device))
             progress.step += 1
             in_phase += 1
-            if in_phase % settings.log_every == 0 or progress.step == end:
-                reached = self._log(phase.name, in_phase, phase.steps)
-            last = reached or progress.step == end
+            last = progress.step == end
+            if in_phase % settings.log_every == 0 or last:
+                last |= processes.any(self._log(phase, in_phase))
             if phase.selects and (in_phase % settings.validate_every == 0 or last):
-                self._validate(phase.name)
+                last |= processes.any(self._validate(phase.name))
             if last:
                 return
-            if requests or time.monotonic() - self._saved > settings.checkpoint_seconds:
+            stop = processes.any(bool(requests))
+            if stop or time.monotonic() - self._saved > settings.checkpoint_seconds:
                 self._save()
-            if requests:
-                log.info("stopped by signal %d at step %d, to be resumed", *requests, progress.step)
-                raise SystemExit(128 + requests[0])
+            if stop:
+                log.info("stopped by a signal at step %d, to be resumed", progress.step)
+                raise SystemExit(128 + (requests or [15])[0])
 
-    def _log(self, phase: str, step: int, steps: int) -> bool:
+    def _step(self, phase: str, in_phase: int, batch: Batch) -> None:
+        parts = batch.split(self.settings.accumulate)
+        values: dict[str, Tensor] = {}
+        for update in self.method.updates(phase, in_phase):
+            update.optimizer.zero_grad(set_to_none=True)
+            for part in parts:
+                loss, named = update.losses(part)
+                (loss / len(parts)).backward()
+                for name, value in named.items():
+                    values[name] = values.get(name, 0) + value.detach() / len(parts)
+            groups = update.optimizer.param_groups
+            self.processes.average_gradients(
+                weight for group in groups for weight in group["params"]
+            )
+            for group in groups:
+                group["lr"] = update.rate
+            update.optimizer.step()
+        self.processes.share_buffers(self.method.networks().values())
+        self.average.update()
+        self.progress.add(values)
+
+    def _log(self, phase: Phase, step: int) -> bool:
         means = self.progress.means()
-        self._record(phase, means)
-        text = ", ".join(f"{name} {value:.4g}" for name, value in means.items())
-        _show(f"{phase} {step}/{steps}, {self._seconds():.0f} s: {text}", last=step == steps)
+        self.journal.record(phase.name, self.progress.step, self._seconds(), means)
+        self.journal.show(phase.name, step, phase.steps, self._seconds(), means)
         unusable = [name for name, value in means.items() if not np.isfinite(value)]
         if unusable:
             raise InputError(
-                f"{unusable[0]} of {phase} is no longer finite at step {step}; "
+                f"{unusable[0]} of {phase.name} is no longer finite at step {step}; "
                 "train with a lower learning_rate."
             )
-        return self.method.is_reached(phase, means)
+        return self.method.is_reached(phase.name, means)
 
-    def _validate(self, phase: str) -> None:
-        if not self.validation:
-            return
+    def _validate(self, phase: str) -> bool:
+        """Keep the weights if they are the best so far; tell whether patience is at its end."""
+        if self.validation is None or not self.processes.is_first:
+            return False
         progress = self.progress
-        error = validation_error(
-            self.method.model, self.validation, self.settings.validation_slices, self.machine
-        )
-        self._record(phase, {"validation_mse": error})
-        if progress.best_error is None or error < progress.best_error:
-            progress.best_error, progress.best_step = error, progress.step
-            self.best = {name: value.clone() for name, value in self._weights().items()}
-
-    def _record(self, phase: str, values: Mapping[str, float]) -> None:
-        where = (phase, self.progress.step, f"{self._seconds():.3f}")
-        with self.checkpoint.losses.open("a", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(
-                (*where, name, repr(value)) for name, value in values.items()
-            )
+        with self.average.applied():
+            error = self.validation.error(self.method.model, self.machine)
+            self.journal.record(phase, progress.step, self._seconds(), {"validation_mse": error})
+            progress.without_better += 1
+            if progress.best_error is None or error < progress.best_error:
+                progress.best_error, progress.best_step = error, progress.step
+                progress.without_better = 0
+                self.best = {name: value.clone() for name, value in self._weights().items()}
+        if 0 < self.settings.patience <= progress.without_better:
+            log.info("%s ends: no better validation since step %s", phase, progress.best_step)
+            return True
+        return False
 
     def _seconds(self) -> float:
         return self.progress.seconds + time.monotonic() - self._started
@@ -226,34 +191,36 @@ class Training:
     def _tensors(self) -> dict[str, Tensor]:
         tensors = {f"best.{name}": value for name, value in self.best.items()}
         tensors |= {f"network.{name}": value for name, value in self._weights().items()}
+        tensors |= {f"average.{name}": value for name, value in self.average.weights.items()}
         for name, optimizer in self.method.optimizers().items():
             for key, value in optimizer_tensors(optimizer).items():
                 tensors[f"optimizer.{name}.{key}"] = value
         return tensors
 
     def _save(self) -> None:
-        self.progress.seconds, self._started = self._seconds(), time.monotonic()
-        self.progress.losses_bytes = self.checkpoint.losses.stat().st_size
-        self.checkpoint.save(self._tensors(), self.progress.to_json())
+        if self.processes.is_first:
+            self.progress.seconds, self._started = self._seconds(), time.monotonic()
+            self.progress.losses_bytes = self.journal.size()
+            self.progress.averaged = self.average.updates
+            self.checkpoint.save(self._tensors(), self.progress.to_json())
         self._saved = time.monotonic()
 
     def _resume(self) -> None:
-        losses = self.checkpoint.losses
         kept = self.checkpoint.load()
         if kept is None:
-            losses.write_text(",".join(COLUMNS) + "\n")
+            self.journal.start()
             return
         tensors, state = kept
         self.progress = Progress(**state)
         self.best = {
             name: value.to(self.machine.device) for name, value in _within("best.", tensors).items()
         }
+        self.average.restore(_within("average.", tensors), self.progress.averaged)
         for network, module in self.method.networks().items():
             module.load_state_dict(_within(f"network.{network}.", tensors))
         for name, optimizer in self.method.optimizers().items():
             restore_optimizer(optimizer, _within(f"optimizer.{name}.", tensors))
-        with losses.open("r+b") as file:  # lines of steps that were lost are written again
-            file.truncate(self.progress.losses_bytes)
+        self.journal.cut(self.progress.losses_bytes)
         log.info("resumed at step %d from %s", self.progress.step, self.checkpoint.path)
 
 
@@ -265,28 +232,6 @@ def _within(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def _seed_of_step(seed: int, step: int) -> int:
-    return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0] >> 1)
-
-
-def _show(line: str, last: bool) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\033[K{line}", end="\n" if last else "", file=sys.stderr, flush=True)  # noqa: T201
-    else:
-        log.info("%s", line)
-
-
-@contextmanager
-def _stop_requests() -> Iterator[list[int]]:
-    """Collect SIGTERM (a scheduler's time limit) and SIGINT instead of dying amid a step."""
-    received: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _seed_of_step(seed: int, step: int, process: int) -> int:
+    entropy = [seed, step, process] if process else [seed, step]
+    return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> 1)

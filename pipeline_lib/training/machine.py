@@ -4,8 +4,11 @@ import logging
 import os
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
+
+Network = TypeVar("Network", bound=torch.nn.Module)
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +25,12 @@ class Machine:
         return torch.autocast(
             self.device.type, dtype=self.precision, enabled=self.precision != torch.float32
         )
+
+    def place(self, network: Network) -> Network:
+        """Move a network to the device, on a GPU with channels last, as its kernels like them."""
+        if self.device.type == "cuda" or getattr(network, "channels_last", False):
+            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return network.to(self.device)
 
     def __str__(self) -> str:
         name = "CPU"

@@ -12,6 +12,7 @@ import torch
 from pipeline_lib.errors import InputError
 from pipeline_lib.files import folder_written_whole, write_json
 from pipeline_lib.models.interface import TransferModel
+from pipeline_lib.slices.selection import Channels
 from pipeline_lib.slices.store import PatientSlices
 from pipeline_lib.training.machine import Machine
 
@@ -23,6 +24,8 @@ BATCH = 16
 def predict_patients(
     model: TransferModel,
     patients: Listing[PatientSlices],
+    channels: Channels,
+    pairs: Listing[tuple[str, str]],
     machine: Machine,
     system: str,
     output: Path,
@@ -35,61 +38,81 @@ def predict_patients(
         Ready to predict.
     patients
         All of the same contrasts and size, at least one.
+    channels
+        What the model is shown of a slice.
+    pairs
+        Names of source and target contrasts.
     machine
         Device and precision.
     system
         Name of the model's system.
     output
-        Gets predictions.npy (float16 [slice, source, target, row, column], the diagonal
-        included), maps.npy if the model has maps (float16 [slice, source, 3, row, column]: PD, T1
-        and T2 in seconds), index.csv (patient, session and row of each slice in the patient's
-        store) and predictions.json.
+        Gets predictions.npy (float16 [slice, pair, row, column]), maps.npy if the model has maps
+        (float16 [slice, source, 3, row, column]: PD, T1 and T2 in seconds), index.csv (patient,
+        session and row of each slice in the patient's store) and predictions.json (the contrasts,
+        the pairs, the sources of the maps, the system).
 
     Raises
     ------
     InputError
-        If there is no patient, or the patients' contrasts or sizes differ.
+        If there is no patient, or the patients' contrasts or sizes differ, or a pair is not
+        theirs.
     """
-    _check(patients)
+    _check(patients, pairs)
     model.to(machine.device)
     names = list(patients[0].contrasts)
+    sources = list(dict.fromkeys(source for source, _ in pairs))
     count, size = sum(map(len, patients)), patients[0].images.shape[2:]
     with folder_written_whole(output) as folder:
-        shape = (count, len(names), len(names), *size)
-        predictions = _new_array(folder / "predictions.npy", shape)
+        predictions = _new_array(folder / "predictions.npy", (count, len(pairs), *size))
         maps = None
         for first, store, rows in _batches(patients):
-            for source, sequence in enumerate(store.contrasts.values()):
-                images = torch.from_numpy(np.array(store.images[rows, source : source + 1]))
+            for number, source in enumerate(sources):
+                sequence = store.contrasts[source]
+                images = torch.from_numpy(channels.read_all(store, rows, names.index(source)))
                 images = images.to(machine.device)
-                where = (slice(first, first + len(images)), source)
+                which = [place for place, pair in enumerate(pairs) if pair[0] == source]
+                targets = [store.contrasts[pairs[place][1]] for place in which]
+                here = slice(first, first + len(images))
                 with torch.no_grad(), machine.autocast():
-                    targets = tuple(store.contrasts.values())
                     predicted = model.predict_all(images, sequence, targets)
                     estimated = model.maps(images, sequence)
-                predictions[where] = predicted.float().cpu().numpy()
+                for index, place in enumerate(which):
+                    predictions[here, place] = predicted[:, index].float().cpu().numpy()
                 if estimated is not None:
                     if maps is None:
-                        maps = _new_array(folder / "maps.npy", (count, len(names), 3, *size))
-                    maps[where] = estimated.float().cpu().numpy()
+                        maps = _new_array(folder / "maps.npy", (count, len(sources), 3, *size))
+                    maps[here, number] = estimated.float().cpu().numpy()
         for array in (predictions, maps):
             if array is not None:
                 array.flush()
-        index = [
+        index_of = [
             (store.patient, session, row)
             for store in patients
             for row, session in enumerate(store.sessions)
         ]
-        table = pd.DataFrame(index, columns=["patient", "session", "slice"])
+        table = pd.DataFrame(index_of, columns=["patient", "session", "slice"])
         table.to_csv(folder / "index.csv", index=False)
-        write_json(folder / "predictions.json", {"contrasts": names, "system": system})
+        described = {
+            "contrasts": names,
+            "pairs": [list(pair) for pair in pairs],
+            "map_sources": [] if maps is None else sources,
+            "system": system,
+        }
+        write_json(folder / "predictions.json", described)
     log.info("predicted %d slices of %d patients", count, len(patients))
 
 
-def _check(patients: Listing[PatientSlices]) -> None:
+def _check(patients: Listing[PatientSlices], pairs: Listing[tuple[str, str]]) -> None:
     if not patients:
         raise InputError("the split has no test patient in this fold; give `test` a patient")
     first = patients[0]
+    for name in (name for pair in pairs for name in pair):
+        if name not in first.contrasts:
+            raise InputError(
+                f"the model transfers {name}, which {first.patient} has not; it has "
+                f"{', '.join(first.contrasts)}."
+            )
     for store in patients:
         same = list(store.contrasts) == list(first.contrasts)
         if not same or store.images.shape[1:] != first.images.shape[1:]:
@@ -99,11 +122,11 @@ def _check(patients: Listing[PatientSlices]) -> None:
             )
 
 
-def _batches(patients: Listing[PatientSlices]) -> Iterator[tuple[int, PatientSlices, slice]]:
+def _batches(patients: Listing[PatientSlices]) -> Iterator[tuple[int, PatientSlices, range]]:
     first = 0
     for store in patients:
         for row in range(0, len(store), BATCH):
-            yield first + row, store, slice(row, row + BATCH)
+            yield first + row, store, range(row, min(row + BATCH, len(store)))
         first += len(store)
 
 

@@ -1,18 +1,17 @@
 """Paired regression: the source image and both sequences in, the target image out."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from math import cos, pi
 from typing import Literal, get_args
 
-from torch import Tensor, nn
-from torch.optim import AdamW, Optimizer
+from torch import Tensor
+from torch.optim import AdamW
 
 from pipeline_lib.errors import InputError
 from pipeline_lib.models.unet import UNet
-from pipeline_lib.slices.datasets import Batch
+from pipeline_lib.slices.batch import Batch
 from pipeline_lib.training.machine import Machine
-from pipeline_lib.training.method import Phase
+from pipeline_lib.training.method import Descent, Losses
+from pipeline_lib.training.schedules import warm_cosine
 
 Loss = Literal["l1", "l2"]
 
@@ -50,53 +49,34 @@ class RegressionSettings:
             raise InputError(f"loss is {' or '.join(get_args(Loss))}, not {self.loss!r}")
 
 
-class Regression:
+class Regression(Descent):
     """A method (see `training.method`) for a network that is shown what it shall predict."""
 
     def __init__(self, model: UNet, settings: RegressionSettings, machine: Machine) -> None:
-        self.model = model.to(machine.device)
         self.settings = settings
         self.machine = machine
-        self.phases = (Phase("regression", settings.steps, selects=True),)
-        self.optimizer = AdamW(
-            model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        self.network = machine.place(model)
+        optimizer = AdamW(
+            self.network.parameters(),
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
         )
+        super().__init__(self.network, optimizer, settings.steps)
 
-    def networks(self) -> Mapping[str, nn.Module]:
-        """Give the network."""
-        return {"model": self.model}
+    def rate(self, step: int) -> float:
+        """Let the rate rise, then fall along a cosine."""
+        of = self.settings
+        return warm_cosine(step, of.steps, of.learning_rate, of.warm_up)
 
-    def optimizers(self) -> Mapping[str, Optimizer]:
-        """Give its optimiser."""
-        return {"model": self.optimizer}
-
-    def step(self, phase: str, step: int, batch: Batch) -> Mapping[str, Tensor]:
-        """Descend once; logs the loss."""
+    def losses(self, batch: Batch) -> Losses:
+        """Give the error within and outside the body."""
         assert batch.targets is not None  # paired data always have it
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(step, self.settings)
-        self.optimizer.zero_grad(set_to_none=True)
         with self.machine.autocast():
-            predicted = self.model(batch.source, batch.source_sequences, batch.target_sequences)
+            predicted = self.network(batch.source, batch.source_sequences, batch.target_sequences)
         loss = masked_loss(
             predicted, batch.targets, batch.body, self.settings.loss, self.settings.background
         )
-        loss.backward()
-        self.optimizer.step()
-        return {"loss": loss}
-
-    def is_reached(self, phase: str, means: Mapping[str, float]) -> bool:
-        """All steps are done."""
-        return False
-
-
-def learning_rate(step: int, settings: RegressionSettings) -> float:
-    """Give the rate of a step: a straight rise, then half a cosine down to 0."""
-    warm_up = settings.warm_up * settings.steps
-    if step < warm_up:
-        return settings.learning_rate * (step + 1) / warm_up
-    share = (step - warm_up) / max(settings.steps - warm_up, 1)
-    return settings.learning_rate * (1 + cos(pi * share)) / 2
+        return loss, {"loss": loss}
 
 
 def masked_loss(

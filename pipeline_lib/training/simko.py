@@ -7,19 +7,19 @@ shown to the discriminator, and the generator learns through it alone.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal, get_args
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import NAdam, Optimizer
 
+from pipeline_lib.errors import InputError
 from pipeline_lib.models.simko import SimkoGenerator
-from pipeline_lib.models.simko_discriminator import SimkoDiscriminator, valid_patches
-from pipeline_lib.signal.sequences import Sequence
-from pipeline_lib.slices.datasets import Batch
+from pipeline_lib.slices.batch import Batch
 from pipeline_lib.training.machine import Machine
-from pipeline_lib.training.method import Phase
+from pipeline_lib.training.method import Losses, Method, PassOnce, Phase, Update, frozen
+from pipeline_lib.training.simko_judges import Judge
 
+Discriminator = Literal["classes", "regressing"]
 IDENTITY, REAL, ADVERSARIAL = "identity", "real_contrasts", "adversarial"
 
 
@@ -29,6 +29,8 @@ class SimkoTrainingSettings:
 
     Attributes
     ----------
+    discriminator
+        Of `classes` as in the paper, or `regressing` TE and TR as in the authors' later code.
     learning_rate, discriminator_rate, adversarial_rate
         Rates of Nadam: the generator's in its pre-training, the discriminator's, and the
         generator's in the second stage. All are 5e-4 in the paper; the authors' later code has
@@ -44,6 +46,7 @@ class SimkoTrainingSettings:
         Steps of the second stage, in each of which both networks are updated.
     """
 
+    discriminator: Discriminator
     learning_rate: float
     discriminator_rate: float
     adversarial_rate: float
@@ -52,19 +55,25 @@ class SimkoTrainingSettings:
     real_accuracy: float
     adversarial_steps: int
 
+    def __post_init__(self) -> None:
+        if self.discriminator not in get_args(Discriminator):
+            allowed = " or ".join(get_args(Discriminator))
+            raise InputError(f"discriminator is {allowed}, not {self.discriminator!r}")
 
-class SimkoTraining:
-    """A method (see `training.method`) for the generator and its discriminator."""
+
+class SimkoTraining(Method):
+    """A method (see `training.method`) for the generator and one of its discriminators."""
 
     def __init__(
         self,
         model: SimkoGenerator,
-        discriminator: SimkoDiscriminator,
+        judge: Judge,
         settings: SimkoTrainingSettings,
         machine: Machine,
     ) -> None:
-        self.model = model.to(machine.device)
-        self.discriminator = discriminator.to(machine.device)
+        self.model = self.network = machine.place(model)
+        self.judge = judge
+        self.discriminator = machine.place(judge.network)
         self.settings = settings
         self.machine = machine
         self.phases = (
@@ -75,8 +84,9 @@ class SimkoTraining:
         # Keras' Nadam, which the authors used, has eps 1e-7; its momentum schedule is PyTorch's.
         self.of_generator = NAdam(model.parameters(), lr=settings.learning_rate, eps=1e-7)
         self.of_discriminator = NAdam(
-            discriminator.parameters(), lr=settings.discriminator_rate, eps=1e-7
+            self.discriminator.parameters(), lr=settings.discriminator_rate, eps=1e-7
         )
+        self._generated = PassOnce(self._generate)
 
     def networks(self) -> Mapping[str, nn.Module]:
         """Give both networks."""
@@ -86,91 +96,50 @@ class SimkoTraining:
         """Give both optimisers."""
         return {"model": self.of_generator, "discriminator": self.of_discriminator}
 
-    def step(self, phase: str, step: int, batch: Batch) -> Mapping[str, Tensor]:
-        """Do one step of a phase; logs losses, and the accuracies of the paper's Figure 6."""
-        wanted = [targets[0] for targets in batch.target_sequences]
+    def updates(self, phase: str, step: int) -> list[Update]:
+        """Give the updates of a phase; they log losses, and the accuracies of Figure 6."""
+        rates = self.settings
         if phase == IDENTITY:
-            return self._identity(batch, wanted)
-        valid = valid_patches(batch.body)
+            return [Update(self.of_generator, self._identity, rates.learning_rate)]
         if phase == REAL:
-            return self._discriminate(batch, valid, generated=None)
-        with self.machine.autocast():
-            generated = self.model(batch.source, wanted)
-        values = self._discriminate(batch, valid, generated.detach())
-        return {**values, **self._deceive(batch, valid, generated)}
+            return [Update(self.of_discriminator, self._real, rates.discriminator_rate)]
+        return [
+            Update(self.of_discriminator, self._discriminate, rates.discriminator_rate),
+            Update(self.of_generator, self._deceive, rates.adversarial_rate),
+        ]
 
     def is_reached(self, phase: str, means: Mapping[str, float]) -> bool:
         """Tell whether the discriminator knows the contrasts well enough."""
         return phase == REAL and means["d_real_accuracy"] >= self.settings.real_accuracy
 
-    def _identity(self, batch: Batch, wanted: list[Sequence]) -> dict[str, Tensor]:
+    def _generate(self, batch: Batch) -> Tensor:
+        wanted = [targets[0] for targets in batch.target_sequences]
         with self.machine.autocast():
-            generated = self.model(batch.source, wanted)
-        loss = (generated - batch.source).abs().mean()
-        _descend(self.of_generator, loss)
-        return {"g_loss": loss}
+            return self.network(batch.source, wanted)
 
-    def _discriminate(
-        self, batch: Batch, valid: Tensor, generated: Tensor | None
-    ) -> dict[str, Tensor]:
-        with self.machine.autocast():
-            logits = self.discriminator(batch.source)
-        loss = patch_loss(logits, batch.source_contrast, valid)
-        values = {"d_real_accuracy": patch_accuracy(logits, batch.source_contrast, valid)}
-        if generated is not None:
-            label = torch.full_like(batch.source_contrast, self.discriminator.generated)
-            with self.machine.autocast():
-                logits = self.discriminator(generated)
-            loss = (loss + patch_loss(logits, label, valid)) / 2
-            values["d_fake_accuracy"] = patch_accuracy(logits, label, valid)
-        _descend(self.of_discriminator, loss)
-        return {"d_loss": loss, **values}
+    def _identity(self, batch: Batch) -> Losses:
+        loss = (self._generated.of(batch, last_use=True) - batch.source).abs().mean()
+        return loss, {"g_loss": loss}
 
-    def _deceive(self, batch: Batch, valid: Tensor, generated: Tensor) -> dict[str, Tensor]:
-        self.discriminator.requires_grad_(False)  # no gradient of weights that stay as they are
+    def _real(self, batch: Batch) -> Losses:
         with self.machine.autocast():
-            logits = self.discriminator(generated)
-        label = batch.target_contrasts[:, 0]
-        loss = patch_loss(logits, label, valid)
-        for group in self.of_generator.param_groups:
-            group["lr"] = self.settings.adversarial_rate
-        _descend(self.of_generator, loss)
-        self.discriminator.requires_grad_(True)
-        return {
-            "gan_loss": loss,
-            "gan_accuracy": patch_accuracy(logits, label, valid),
+            loss, accuracy = self.judge.of_real(batch.source, batch)
+        return loss, {"d_loss": loss, "d_real_accuracy": accuracy}
+
+    def _discriminate(self, batch: Batch) -> Losses:
+        generated = self._generated.of(batch, last_use=False).detach()
+        with self.machine.autocast():
+            of_real, real_accuracy = self.judge.of_real(batch.source, batch)
+            of_fake, fake_accuracy = self.judge.of_generated(generated, batch)
+        loss = (of_real + of_fake) / 2
+        return loss, {
+            "d_loss": loss,
+            "d_real_accuracy": real_accuracy,
+            "d_fake_accuracy": fake_accuracy,
         }
 
-
-def patch_loss(logits: Tensor, label: Tensor, valid: Tensor) -> Tensor:
-    """Mean absolute error between the softmax map and the one-hot map of the label.
-
-    Parameters
-    ----------
-    logits
-        float32 [batch, class, y, x].
-    label
-        int64 [batch], the class of all patches of an image.
-    valid
-        bool [batch, y, x], the patches that count.
-
-    Returns
-    -------
-        A scalar, the mean over classes and valid patches.
-    """
-    shares = logits.softmax(dim=1)
-    wanted = F.one_hot(label, logits.shape[1]).to(shares.dtype)[:, :, None, None]
-    error = (shares - wanted).abs().mean(dim=1)
-    return (error * valid).sum() / valid.sum().clamp(min=1)
-
-
-def patch_accuracy(logits: Tensor, label: Tensor, valid: Tensor) -> Tensor:
-    """Share of the valid patches whose likeliest class is the label; arguments as `patch_loss`."""
-    right = logits.argmax(dim=1) == label[:, None, None]
-    return (right & valid).sum() / valid.sum().clamp(min=1)
-
-
-def _descend(optimizer: Optimizer, loss: Tensor) -> None:
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    optimizer.step()
+    def _deceive(self, batch: Batch) -> Losses:
+        generated = self._generated.of(batch, last_use=True)
+        with self.machine.autocast(), frozen(self.discriminator):
+            loss, accuracy = self.judge.of_deceiving(generated, batch)
+        return loss, {"gan_loss": loss, "gan_accuracy": accuracy}

@@ -1,58 +1,76 @@
 """The measure by which the best weights of a training are chosen."""
 
 from collections.abc import Sequence as Listing
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from pipeline_lib.models.interface import TransferModel
+from pipeline_lib.slices.selection import Channels
 from pipeline_lib.slices.store import PatientSlices
 from pipeline_lib.training.machine import Machine
 
 
-@torch.no_grad()
-def validation_error(
-    model: TransferModel, patients: Listing[PatientSlices], slices: int, machine: Machine
-) -> float:
-    """Mean squared error within the body over all pairs of two different contrasts.
+@dataclass(frozen=True)
+class Validation:
+    """Validation patients, and what of them is looked at.
 
-    Parameters
+    Attributes
     ----------
-    model
-        Left in the mode, training or not, in which it was.
     patients
-        The validation patients, at least one.
+        At least one.
+    pairs
+        Source and target contrast, as indices; pairs of a contrast with itself don't count.
+    channels
+        What the model is shown of a slice.
     slices
         Slices of each patient, evenly spaced, at most.
-    machine
-        Where the model is.
-
-    Returns
-    -------
-        In squared units of the patient's scale, the mean over pairs and then over patients, as
-        each patient counts once.
     """
-    was_training = model.training
-    model.eval()
-    error = float(np.mean([_patient_error(model, store, slices, machine) for store in patients]))
-    model.train(was_training)
-    return error
 
+    patients: Listing[PatientSlices]
+    pairs: Listing[tuple[int, int]]
+    channels: Channels
+    slices: int
 
-def _patient_error(
-    model: TransferModel, store: PatientSlices, slices: int, machine: Machine
-) -> float:
-    rows = np.unique(np.linspace(0, len(store) - 1, min(slices, len(store))).round().astype(int))
-    sequences = list(store.contrasts.values())
-    images = torch.from_numpy(store.images[rows]).to(machine.device)
-    body = torch.from_numpy(store.body[rows] > 0).to(machine.device)
-    errors = []
-    for source, sequence in enumerate(sequences):
-        others = [target for target in range(len(sequences)) if target != source]
-        with machine.autocast():
-            predicted = model.predict_all(
-                images[:, source : source + 1], sequence, [sequences[other] for other in others]
-            )
-        squared = (predicted - images[:, others]) ** 2
-        errors += [squared[:, index][body].mean().item() for index in range(len(others))]
-    return float(np.mean(errors))
+    @torch.no_grad()
+    def error(self, model: TransferModel, machine: Machine) -> float:
+        """Mean squared error within the body.
+
+        Parameters
+        ----------
+        model
+            Left in the mode, training or not, in which it was.
+        machine
+            Where the model is.
+
+        Returns
+        -------
+            In squared units of the patient's scale, the mean over pairs and then over patients,
+            as each patient counts once.
+        """
+        was_training = model.training
+        model.eval()
+        error = float(np.mean([self._of(model, store, machine) for store in self.patients]))
+        model.train(was_training)
+        return error
+
+    def _of(self, model: TransferModel, store: PatientSlices, machine: Machine) -> float:
+        count = min(self.slices, len(store))
+        rows = np.unique(np.linspace(0, len(store) - 1, count).round().astype(int))
+        sequences = list(store.contrasts.values())
+        body = torch.from_numpy(store.body[rows] > 0).to(machine.device)
+        errors = []
+        for source in dict.fromkeys(source for source, _ in self.pairs):
+            targets = [to for of, to in self.pairs if of == source and to != source]
+            if not targets:
+                continue
+            images = torch.from_numpy(self.channels.read_all(store, rows, source))
+            truth = torch.from_numpy(store.images[rows][:, targets]).to(machine.device)
+            with machine.autocast():
+                predicted = model.predict_all(
+                    images.to(machine.device), sequences[source], [sequences[to] for to in targets]
+                )
+            squared = (predicted - truth) ** 2
+            errors += [squared[:, index][body].mean().item() for index in range(len(targets))]
+        return float(np.mean(errors))

@@ -52,19 +52,20 @@ def patient(name, noise=0.01, size=48, slices=3):
     )
 
 
-def write_predictions(folder, patients, predict):
+NAMES = list(CONTRASTS)
+EVERY_PAIR = [(source, target) for source in range(3) for target in range(3)]
+NAMED_PAIRS = [[NAMES[source], NAMES[target]] for source, target in EVERY_PAIR]
+
+
+def write_predictions(folder, patients, predict, pairs=EVERY_PAIR):
     """Write what `predict(slices, source, target)` gives, in the form of the stage predict."""
     folder.mkdir()
-    names = list(patients[0].contrasts)
-    indices = range(len(names))
-    blocks = [
-        [[predict(slices, source, target) for target in indices] for source in indices]
-        for slices in patients
-    ]
-    values = np.concatenate([np.moveaxis(np.array(block), 2, 0) for block in blocks])
-    np.save(folder / "predictions.npy", values.astype(np.float16))
+    values = [np.stack([predict(s, *pair) for pair in pairs], axis=1) for s in patients]
+    np.save(folder / "predictions.npy", np.concatenate(values).astype(np.float16))
     lines = ["patient,session,slice"]
     lines += [f"{s.patient},{s.sessions[i]},{i}" for s in patients for i in range(len(s))]
     (folder / "index.csv").write_text("\n".join(lines) + "\n")
-    (folder / "predictions.json").write_text(json.dumps({"contrasts": names, "system": "none"}))
+    named = [[NAMES[source], NAMES[target]] for source, target in pairs]
+    described = {"contrasts": NAMES, "pairs": named, "system": "none"}
+    (folder / "predictions.json").write_text(json.dumps(described))
     return folder

@@ -15,7 +15,7 @@ from pipeline_lib.evaluation.baselines import (
     noise_ceiling,
 )
 from pipeline_lib.evaluation.scoring import score_patient
-from tests.evaluation.fabricate import patient
+from tests.evaluation.fabricate import EVERY_PAIR, patient
 
 TRAINING = [patient("sub-001"), patient("sub-002"), patient("sub-003")]
 TEST = patient("sub-004")
@@ -51,7 +51,7 @@ def test_patients_of_other_contrasts_are_told():
 
 
 def test_doing_nothing_is_perfect_on_the_diagonal_alone():
-    scores = score_patient(TEST, do_nothing(TEST), RANGES)
+    scores = score_patient(TEST, do_nothing(TEST), RANGES, EVERY_PAIR)
     assert value(scores, "T1w", "T1w", "body", "mae") == 0
     assert value(scores, "T1w", "T1w", "body", "psnr") == np.inf
     assert value(scores, "T1w", "T2w", "body", "mae") > 0.05
@@ -59,7 +59,7 @@ def test_doing_nothing_is_perfect_on_the_diagonal_alone():
 
 def test_the_training_mean_has_no_bias_on_the_patients_it_is_of():
     baseline = TrainingMean(TRAINING[:1])
-    scores = score_patient(TRAINING[0], baseline.answer(TRAINING[0]), RANGES)
+    scores = score_patient(TRAINING[0], baseline.answer(TRAINING[0]), RANGES, EVERY_PAIR)
     assert value(scores, "T1w", "T2w", "body", "bias") == pytest.approx(0, abs=1e-6)
     expected = TRAINING[0].images[:, 0][TRAINING[0].body > 0].mean()
     assert baseline.answer(TEST)(1, 0)[TEST.body > 0] == pytest.approx(expected)
@@ -89,7 +89,7 @@ def test_the_look_up_table_fills_bins_that_no_voxel_had():
 def test_a_look_up_table_beats_doing_nothing_and_the_mean():
     table = LookUpTable(TRAINING, RANGES).answer(TEST)
     errors = {
-        name: value(score_patient(TEST, answer, RANGES), "PDw", "T2w", "body", "nrmse")
+        name: value(score_patient(TEST, answer, RANGES, EVERY_PAIR), "PDw", "T2w", "body", "nrmse")
         for name, answer in (
             ("table", table),
             ("nothing", do_nothing(TEST)),
@@ -102,14 +102,21 @@ def test_a_look_up_table_beats_doing_nothing_and_the_mean():
 def test_the_noise_ceiling_is_the_declared_range_over_the_noise():
     slices = patient("sub-009", noise=0.02, size=96)
     ranges = declared_ranges([slices])
-    scores = noise_ceiling(slices, ranges, seed=1)
+    scores = noise_ceiling(slices, ranges, seed=1, pairs=EVERY_PAIR)
     expected = 20 * np.log10(ranges["PDw"] / 0.02)
     assert value(scores, "T1w", "PDw", "fat", "psnr") == pytest.approx(expected, abs=0.7)
     assert len(scores) == 9 * 3 * 5
 
 
+def test_the_noise_ceiling_has_rows_for_the_pairs_alone():
+    every = noise_ceiling(TEST, RANGES, seed=1, pairs=EVERY_PAIR)
+    some = noise_ceiling(TEST, RANGES, seed=1, pairs=[(2, 0), (0, 1)])
+    assert {score[1:3] for score in some} == {("PDw", "T2w"), ("T2w", "T1w")}
+    assert set(some) <= set(every)
+
+
 def test_the_noise_ceiling_does_not_depend_on_the_source_or_on_the_run():
-    scores = noise_ceiling(TEST, RANGES, seed=1)
+    scores = noise_ceiling(TEST, RANGES, seed=1, pairs=EVERY_PAIR)
     assert value(scores, "T1w", "T2w", "body", "mae") == value(scores, "T2w", "T2w", "body", "mae")
-    assert scores == noise_ceiling(TEST, RANGES, seed=1)
-    assert scores != noise_ceiling(TEST, RANGES, seed=2)
+    assert scores == noise_ceiling(TEST, RANGES, seed=1, pairs=EVERY_PAIR)
+    assert scores != noise_ceiling(TEST, RANGES, seed=2, pairs=EVERY_PAIR)

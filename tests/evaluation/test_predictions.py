@@ -1,5 +1,7 @@
 """Predictions on disk."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -49,4 +51,45 @@ def test_files_that_do_not_fit_are_told(folder):
         Predictions(folder)
     (folder / "predictions.npy").unlink()
     with pytest.raises(InputError, match="is missing; predict again"):
+        Predictions(folder)
+
+
+def test_the_pairs_are_found_by_name_and_not_by_their_place(tmp_path):
+    folder = write_predictions(tmp_path / "p", PATIENTS, source_plus_target, [(2, 0), (0, 1)])
+    predictions = Predictions(folder)
+    assert predictions.pairs == [("PDw", "T2w"), ("T2w", "T1w")]
+    found = predictions.answer(PATIENTS[0])(0, 1)
+    np.testing.assert_allclose(found, PATIENTS[0].images[:, 0] + 1, atol=2e-3)
+
+
+def describe(folder, **changes):
+    path = folder / "predictions.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        (None, "does not list contrasts and pairs"),
+        ([["T1w"]], "does not list contrasts and pairs"),
+        ([["T1w", "T2w"]], r"the shape \(6, 9, 48, 48\), but .* 1 pairs"),
+        ([["T1w", "FLAIR"]], "names FLAIR, but its contrasts are T2w, T1w, PDw"),
+        ([["T1w", "T2w"]] * 9, "names a pair twice"),
+    ],
+)
+def test_pairs_that_do_not_fit_are_told(folder, pairs, message):
+    describe(folder, pairs=pairs)
+    with pytest.raises(InputError, match=message):
+        Predictions(folder)
+
+
+def test_maps_have_the_sources_that_are_named(folder):
+    assert Predictions(folder).maps is None
+    np.save(folder / "maps.npy", np.zeros((6, 1, 3, 48, 48), dtype=np.float16))
+    with pytest.raises(InputError, match="for maps from no contrast"):
+        Predictions(folder)
+    describe(folder, map_sources=["T1w"])
+    assert Predictions(folder).maps.shape == (6, 1, 3, 48, 48)
+    describe(folder, map_sources=["T1w", "PDw"])
+    with pytest.raises(InputError, match=r"maps\.npy has the shape .* for maps from T1w, PDw"):
         Predictions(folder)

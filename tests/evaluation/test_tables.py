@@ -8,9 +8,13 @@ from pipeline_lib.evaluation.scoring import Score
 from pipeline_lib.evaluation.tables import COLUMNS, merged, merged_tissues, metrics_table
 
 
-def part(path, fold, patient):
-    scores = [Score(patient, "T1w", "T2w", "body", metric, 1.0, 0.5) for metric in ("mae", "ssim")]
-    metrics_table(scores, "pelvis", "pelvis", "unet", fold).to_parquet(path, index=False)
+def part(path, fold, patient, model="unet", pairs=(("T1w", "T2w"),)):
+    scores = [
+        Score(patient, *pair, "body", metric, 1.0, 0.5)
+        for pair in pairs
+        for metric in ("mae", "ssim")
+    ]
+    metrics_table(scores, "pelvis", "pelvis", model, fold).to_parquet(path, index=False)
     return path
 
 
@@ -24,6 +28,43 @@ def test_a_patient_tested_in_two_folds_is_refused(tmp_path):
     parts = [part(tmp_path / "a", 0, "sub-001"), part(tmp_path / "b", 1, "sub-001")]
     with pytest.raises(InputError, match="sub-001 was tested twice with unet"):
         merged(parts)
+
+
+THERE, BACK = ("T1w", "T2w"), ("T2w", "T1w")
+
+
+def test_a_model_of_one_pair_is_merged_from_its_parts_beside_the_others(tmp_path):
+    parts = [
+        part(tmp_path / "unet", 0, "sub-001", pairs=(THERE, BACK)),
+        part(tmp_path / "there", 0, "sub-001", "pgan", (THERE,)),
+        part(tmp_path / "back", 0, "sub-001", "pgan", (BACK,)),
+    ]
+    table = merged(parts)
+    assert table.groupby("model").size().to_dict() == {"unet": 4, "pgan": 4}
+    with pytest.raises(InputError, match="sub-001 was tested twice with pgan"):
+        merged([*parts, parts[-1]])
+
+
+@pytest.mark.parametrize("lacking", ["pgan", "unet"])
+def test_a_model_that_lacks_a_pair_of_the_others_is_refused(tmp_path, lacking):
+    parts = [
+        part(tmp_path / f"{model}-{fold}", fold, f"sub-00{fold}", model, pairs)
+        for fold in (0, 1)
+        for model in ("unet", "pgan")
+        for pairs in [(THERE,) if (model, fold) == (lacking, 1) else (THERE, BACK)]
+    ]
+    message = f"{lacking} of pelvis was not tested on T2w → T1w in fold 1"
+    with pytest.raises(InputError, match=message):
+        merged(parts)
+
+
+def test_experiments_may_have_different_pairs(tmp_path):
+    other = pd.read_parquet(part(tmp_path / "a", 0, "sub-001")).assign(experiment="other")
+    other.to_parquet(tmp_path / "other", index=False)
+    assert (
+        len(merged([part(tmp_path / "b", 0, "sub-001", pairs=(THERE, BACK)), tmp_path / "other"]))
+        == 6
+    )
 
 
 def test_a_missing_a_broken_and_a_foreign_part_are_told(tmp_path):

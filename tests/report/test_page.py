@@ -8,9 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline_lib.errors import InputError
 from pipeline_lib.report.collect import Results
+from pipeline_lib.report.figures import Line, line_chart
+from pipeline_lib.report.matrices import matrix_set
 from pipeline_lib.report.page import build_page
 from pipeline_lib.report.request import Request
+from pipeline_lib.report.tables import pair_table
 from pipeline_lib.report.verdict import is_better
 from tests.report.fabricate import clinic, fabricate, options, pelvis
 
@@ -84,6 +88,103 @@ def test_a_dataset_without_models_tissues_and_maps_still_has_a_page(tmp_path):
     (tmp_path / "evaluation").mkdir(exist_ok=True)
     made = build_page(Request.from_options(asked), Results(tmp_path))
     assert "clinic" in made
+
+
+def requested(folder, **experiment):
+    """Results of one experiment on a virtual pelvis, and the request for them."""
+    asked = options({"pelvis": pelvis()}, {"e": {"dataset": "pelvis", "folds": 1, **experiment}})
+    fabricate(folder, asked)
+    return Request.from_options(asked), Results(folder)
+
+
+THERE, BACK, OTHER = ["T1w", "T2w"], ["T2w", "T1w"], ["PDw", "T2w"]
+
+
+def test_an_experiment_of_one_pair_renders(tmp_path):
+    made = build_page(
+        *requested(tmp_path, models=["unet", "pgan"], pairs=[THERE], one_pair=["pgan"])
+    )
+    text = text_of(made)
+    assert "(virtual patients, simulated by this workflow): T1w → T2w; 3 test patients" in text
+    assert "all pairs" not in text
+    assert "From each source to each target" not in text
+    assert "pgan T1w → T2w , training: losses" in text
+    for model in ("unet", "pgan"):
+        # The pair of the median patient and that of the worst.
+        assert made.count(f'alt="T2w predicted by {model} from T1w') == 2
+
+
+def test_a_model_of_one_pair_is_found_in_a_folder_for_each_pair(tmp_path):
+    request, results = requested(
+        tmp_path, models=["unet", "pgan"], pairs=[THERE, BACK, OTHER], one_pair=["pgan"]
+    )
+    experiment = request.experiments[0]
+    found = results.predictions(experiment, "pgan", 0)
+    assert [made.pairs for made in found] == [[tuple(pair)] for pair in (THERE, BACK, OTHER)]
+    assert [len(made.pairs) for made in results.predictions(experiment, "unet", 0)] == [3]
+    labels = [training.run.label for training in results.trainings(experiment)]
+    assert labels == ["unet", "pgan T1w → T2w", "pgan T2w → T1w", "pgan PDw → T2w"]
+    made = build_page(request, results)
+    assert "trained anew for each pair" in made
+    for source, target in (THERE, BACK, OTHER):
+        assert f'alt="{target} predicted by pgan from {source}' in made
+
+
+def test_maps_of_a_model_of_one_pair_are_those_from_the_reference(tmp_path):
+    pairs, models = [THERE, OTHER], ["simko"]
+    made = build_page(*requested(tmp_path, models=models, pairs=pairs, one_pair=models))
+    assert "Map of T1 (s) by simko, from PDw" in made
+
+
+@pytest.mark.parametrize(("count", "drawn"), [(1, False), (3, False), (4, True), (6, True)])
+def test_matrices_are_drawn_where_most_pairs_are(tmp_path, count, drawn):
+    every = [[a, b] for a in pelvis()["contrasts"] for b in pelvis()["contrasts"] if a != b]
+    request, results = requested(tmp_path, models=["unet"], pairs=every[:count])
+    made = matrix_set(results.summary(), request.experiments[0], ["unet"])
+    assert (made is not None) == drawn
+    if made is not None:
+        texts = [cell.text for _, cells in made.matrices[0].rows for cell in cells]
+        assert len(texts) - texts.count("–") == count
+        assert not made.diagonal
+
+
+def test_the_table_of_pairs_has_what_is_more_down_its_side(tmp_path):
+    request, results = requested(tmp_path, models=["unet"], pairs=[BACK, THERE])
+    made = pair_table(request.experiments[0], results.summary(), "nrmse")
+    assert made.columns == ("System", "T2w → T1w", "T1w → T2w")
+    assert len(made.rows) == 5
+    assert [cell.best for cell in made.rows[0]] == [False, True, True]
+    request, results = requested(tmp_path / "all", models=["unet"])
+    made = pair_table(request.experiments[0], results.summary(), "nrmse")
+    assert made.columns[:3] == ("Source → target", "unet", "Do nothing")
+    assert len(made.rows) == 6
+
+
+def test_ten_models_each_keep_their_error_beside_them(tmp_path):
+    models = ["simko", "worse", *(f"a-rather-long-name_{number}" for number in range(8))]
+    made = build_page(*requested(tmp_path, models=models, pairs=[THERE]))
+    shown = made.split("Example slices")[1].split("Quantitative maps")[0]
+    groups = shown.split('<div class="group">')[1:]
+    assert len(groups) == 2 * 11  # two patients, of each the images and ten models
+    assert all(group.count("<img") == 2 for group in groups)
+    assert "simko and worse are below the look-up table in NRMSE and PSNR" in text_of(made)
+
+
+def test_pairs_that_are_missing_or_of_unknown_contrasts_are_told():
+    experiment = {"dataset": "pelvis", "folds": 1, "models": [], "pairs": [["T1w", "FLAIR"]]}
+    asked = options({"pelvis": pelvis()}, {"e": experiment})
+    with pytest.raises(InputError, match="name FLAIR, which pelvis has not"):
+        Request.from_options(asked)
+    del asked["experiments"]["e"]["pairs"]
+    with pytest.raises(InputError, match="lack 'pairs'"):
+        Request.from_options(asked)
+
+
+def test_a_logarithmic_axis_has_numbers():
+    line = Line(np.arange(5), 10.0 ** -np.arange(5), 0, "loss")
+    drawn = line_chart([line], "step", "loss", "a chart", "key", log=True)
+    assert "math" not in drawn
+    assert "0.01" in drawn
 
 
 @pytest.mark.parametrize(("metric", "better"), [("nrmse", False), ("psnr", True), ("ssim", True)])

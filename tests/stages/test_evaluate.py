@@ -10,10 +10,16 @@ from pipeline_lib.errors import InputError
 from pipeline_lib.evaluation.statistics import COLUMNS as SUMMARY_COLUMNS
 from pipeline_lib.evaluation.tables import COLUMNS
 from pipeline_lib.stages import evaluate, evaluate_baselines, evaluation
-from tests.evaluation.fabricate import patient, write_predictions
+from tests.evaluation.fabricate import NAMED_PAIRS, patient, write_predictions
 
 PATIENTS = [patient(f"sub-00{number}") for number in (1, 2, 3)]
-OPTIONS = {"seed": 1, "experiment": "e", "dataset": "d", "evaluate": {"bootstrap": 100}}
+OPTIONS = {
+    "seed": 1,
+    "experiment": "e",
+    "dataset": "d",
+    "pairs": NAMED_PAIRS,
+    "evaluate": {"bootstrap": 100},
+}
 
 
 @pytest.fixture
@@ -85,6 +91,42 @@ def test_the_line_from_predictions_to_the_summary(work, monkeypatch):
     assert (pooled["n"] == 3).all()
     tissues = pd.read_csv(work / "out" / "tissues.csv")
     assert tissues.iloc[0].tolist() == ["pelvis", "sub-001", "fat"]
+
+
+def test_models_of_one_pair_are_compared_with_the_others_on_the_pairs_of_the_experiment(
+    work, monkeypatch
+):
+    options = {**OPTIONS, "pairs": [["T1w", "T2w"], ["PDw", "T2w"]]}
+    folders = {"both": [(1, 0), (2, 0)], "single.T1w.T2w": [(1, 0)], "single.PDw.T2w": [(2, 0)]}
+    parts = [work / "baselines"]
+    call(monkeypatch, evaluate_baselines, options, *data(work, 0, parts[0]))
+    for name, pairs in folders.items():
+        predictions = write_predictions(work / name, PATIENTS[:1], half_right, pairs)
+        model = {**options, "model": name.split(".")[0]}
+        parts.append(work / f"{name}.parquet")
+        arguments = (*data(work, 0, parts[-1]), "--predictions", predictions)
+        call(monkeypatch, evaluate, model, *arguments)
+    call(monkeypatch, evaluation, options, "--parts", *parts, "--output", work / "out")
+
+    metrics = pd.read_parquet(work / "out" / "metrics.parquet")
+    held = metrics.groupby("model")[["source", "target"]].value_counts().unstack([1, 2])
+    assert held.shape == (6, 2)
+    assert (held == 3 * 5).all(axis=None)  # regions, metrics
+    summary = pd.read_csv(work / "out" / "summary.csv")
+    values = summary.drop(columns="model").groupby(summary["model"])
+    ours, theirs = (values.get_group(name).reset_index(drop=True) for name in ("both", "single"))
+    pd.testing.assert_frame_equal(ours, theirs)
+
+    with pytest.raises(InputError, match="single of e was not tested on PDw → T2w in fold 0"):
+        call(monkeypatch, evaluation, options, "--parts", *parts[:-1], "--output", work / "less")
+
+
+def test_predictions_of_a_pair_that_is_not_of_the_experiment_are_refused(work, monkeypatch):
+    predictions = write_predictions(work / "p", PATIENTS[:1], half_right, [(1, 0), (0, 1)])
+    options = {**OPTIONS, "pairs": [["T1w", "T2w"]], "model": "half"}
+    arguments = (*data(work, 0, work / "o.parquet"), "--predictions", predictions)
+    with pytest.raises(InputError, match="holds T2w → T1w, which is no pair of the experiment e"):
+        call(monkeypatch, evaluate, options, *arguments)
 
 
 def test_ranges_come_from_training_patients_alone(work, monkeypatch):

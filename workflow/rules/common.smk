@@ -15,7 +15,7 @@ from snakemake.exceptions import WorkflowError
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
-from pipeline_lib.configuration import kind_of, resolve
+from pipeline_lib.configuration import kind_of, resolve, transfers_one_pair
 from pipeline_lib.errors import InputError
 from pipeline_lib.imaging.bids import (
     find_dseg,
@@ -97,7 +97,7 @@ except InputError as error:
 wildcard_constraints:
     dataset="|".join(USED_DATASETS),
     experiment="|".join(EXPERIMENTS),
-    model="|".join(MODELS) or "none",
+    model=r"|".join(rf"{name}(\.[A-Za-z0-9]+\.[A-Za-z0-9]+)?" for name in MODELS) or "none",
     patient="sub-[A-Za-z0-9]+",
     session="sub-[A-Za-z0-9]+(_ses-[A-Za-z0-9]+)?",
     fold=r"\d+",
@@ -210,20 +210,46 @@ def fit_options(wildcards):
     return as_options(signal=virtual.get("signal", "exact"))
 
 
+def trainings(experiment):
+    """What is trained in an experiment: {name in the paths: its pairs of contrasts}.
+
+    A model that knows one pair only is trained for each, as `model.source.target`.
+    """
+    pairs = EXPERIMENTS[experiment]["pairs"]
+    found = {}
+    for model in EXPERIMENTS[experiment]["models"]:
+        if transfers_one_pair(MODELS[model]):
+            found |= {".".join([model, *pair]): [pair] for pair in pairs}
+        else:
+            found[model] = pairs
+    return found
+
+
+def model_of(wildcards):
+    """The section of a model: its name in the paths may name a pair of contrasts too."""
+    return MODELS[wildcards.model.partition(".")[0]]
+
+
 def train_options(wildcards):
+    # How many threads and GPUs a training takes changes nothing of what it learns.
+    settings = model_of(wildcards)
+    machine = ("threads", "gpus")
     return as_options(
         seed=CONFIGURATION["seed"],
         experiment=wildcards.experiment,
-        model=MODELS[wildcards.model],
+        model={key: value for key, value in settings.items() if key not in machine},
+        pairs=trainings(wildcards.experiment)[wildcards.model],
+        unseen=EXPERIMENTS[wildcards.experiment]["unseen"],
     )
 
 
 def evaluate_options(wildcards):
-    model = {"model": wildcards.model} if hasattr(wildcards, "model") else {}
+    model = {"model": model_of(wildcards)["name"]} if hasattr(wildcards, "model") else {}
     return as_options(
         seed=CONFIGURATION["seed"],
         experiment=wildcards.experiment,
         dataset=EXPERIMENTS[wildcards.experiment]["dataset"],
+        pairs=EXPERIMENTS[wildcards.experiment]["pairs"],
         **model,
         evaluate=CONFIGURATION["evaluate"],
     )
@@ -251,6 +277,8 @@ def report_options():
                 "dataset": experiment["dataset"],
                 "folds": fold_count(name),
                 "models": experiment["models"],
+                "pairs": experiment["pairs"],
+                "one_pair": [m for m in experiment["models"] if transfers_one_pair(MODELS[m])],
             }
             for name, experiment in EXPERIMENTS.items()
         },
@@ -264,7 +292,7 @@ def code(stage):
 
 def training_stage(wildcards):
     """One stage module a system, so that a change in one system's code retrains no other."""
-    return f"train_{MODELS[wildcards.model]['system']}"
+    return f"train_{model_of(wildcards)['system'].partition('_')[0]}"
 
 
 def training_code(wildcards):
@@ -367,8 +395,7 @@ def evaluation_parts():
         for fold in range(fold_count(name)):
             parts.append(f"results/evaluate_baselines/{name}/fold-{fold}.parquet")
             parts += [
-                f"results/evaluate/{name}/{model}/fold-{fold}.parquet"
-                for model in experiment["models"]
+                f"results/evaluate/{name}/{model}/fold-{fold}.parquet" for model in trainings(name)
             ]
     return parts
 

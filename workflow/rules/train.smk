@@ -15,9 +15,9 @@ rule train:
         "results/benchmarks/train/{experiment}/{model}/fold-{fold}.tsv"
     conda:
         "../../envs/training.yaml"
-    threads: 8
+    threads: lambda wildcards: model_of(wildcards)["threads"]
     resources:
-        gpu=1,
+        gpu=lambda wildcards: model_of(wildcards)["gpus"],
         mem_mb=memory(16000),
         runtime=1440,
     params:
@@ -26,7 +26,9 @@ rule train:
         code=training_code,
     # The log goes to the terminal too: a training of days shows how it goes.
     shell:
-        "python -m pipeline_lib.stages.{params.stage} --slices {input.slices}"
+        "run=python; gpus={resources.gpu}; [ $gpus != 0 ] || export CUDA_VISIBLE_DEVICES=; "
+        '[ $gpus -lt 2 ] || run="torchrun --standalone --nproc-per-node $gpus"; '
+        "$run -m pipeline_lib.stages.{params.stage} --slices {input.slices}"
         " --split {input.split} --unpaired {input.unpaired} --fold {wildcards.fold}"
         " --checkpoints results/checkpoints/{wildcards.experiment}/{wildcards.model}"
         "/fold-{wildcards.fold} --output {output} --code {params.code}"
@@ -46,15 +48,16 @@ rule predict:
         "results/benchmarks/predict/{experiment}/{model}/fold-{fold}.tsv"
     conda:
         "../../envs/training.yaml"
-    threads: 8
+    threads: lambda wildcards: model_of(wildcards)["threads"]
     resources:
-        gpu=1,
+        gpu=lambda wildcards: min(model_of(wildcards)["gpus"], 1),
         mem_mb=memory(8000),
         runtime=60,
     params:
         options=as_options(),
         code=code("predict"),
     shell:
+        "[ {resources.gpu} != 0 ] || export CUDA_VISIBLE_DEVICES=; "
         "python -m pipeline_lib.stages.predict --slices {input.slices} --split {input.split}"
         " --fold {wildcards.fold} --model {input.model} --output {output}"
         " --options {params.options:q} &> {log}"

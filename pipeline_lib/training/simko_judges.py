@@ -1,0 +1,144 @@
+"""What the two discriminators of Simko et al. are taught, and how the generator deceives them."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence as Listing
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pipeline_lib.models.simko_discriminator import SimkoDiscriminator, valid_patches
+from pipeline_lib.models.simko_regressor import SimkoRegressor
+from pipeline_lib.signal.sequences import Sequence
+from pipeline_lib.slices.batch import Batch
+
+Judged = tuple[Tensor, Tensor]
+"""A loss, and the share that was told right."""
+
+
+class Judge(Protocol):
+    """A discriminator with its losses; images are [batch, 1, row, column]."""
+
+    @property
+    def network(self) -> nn.Module:
+        """Give the discriminator."""
+
+    def of_real(self, image: Tensor, batch: Batch) -> Judged:
+        """Judge real images: their contrast is to be told."""
+
+    def of_generated(self, image: Tensor, batch: Batch) -> Judged:
+        """Judge generated images: they are to be told as such."""
+
+    def of_deceiving(self, image: Tensor, batch: Batch) -> Judged:
+        """Judge generated images as the generator wants it: as real ones of the target."""
+
+
+class ClassJudge:
+    """The paper's: patches are one of the contrasts, or generated."""
+
+    def __init__(self, network: SimkoDiscriminator, contrasts: Listing[int]) -> None:
+        self.network = network
+        self.class_of = {contrast: place for place, contrast in enumerate(contrasts)}
+
+    def of_real(self, image: Tensor, batch: Batch) -> Judged:
+        """See `Judge`."""
+        return self._judged(image, self._classes(batch.source_contrast), batch)
+
+    def of_generated(self, image: Tensor, batch: Batch) -> Judged:
+        """See `Judge`."""
+        label = torch.full_like(batch.source_contrast, self.network.generated)
+        return self._judged(image, label, batch)
+
+    def of_deceiving(self, image: Tensor, batch: Batch) -> Judged:
+        """See `Judge`."""
+        return self._judged(image, self._classes(batch.target_contrasts[:, 0]), batch)
+
+    def _classes(self, contrasts: Tensor) -> Tensor:
+        table = torch.zeros(max(self.class_of) + 1, dtype=torch.int64)
+        table[list(self.class_of)] = torch.tensor(list(self.class_of.values()))
+        return table.to(contrasts.device)[contrasts]
+
+    def _judged(self, image: Tensor, label: Tensor, batch: Batch) -> Judged:
+        valid = valid_patches(batch.body)
+        logits = self.network(image)
+        return patch_loss(logits, label, valid), patch_accuracy(logits, label, valid)
+
+
+class RegressionJudge:
+    """The later code's: TE, TR and realness of the whole image, squared errors.
+
+    Parameters
+    ----------
+    network
+        See `SimkoRegressor`.
+    contrasts
+        Sequences of the training; the shortest and longest times are 0 and 1.
+    """
+
+    def __init__(self, network: SimkoRegressor, contrasts: Mapping[str, Sequence]) -> None:
+        self.network = network
+        times = torch.tensor([[sequence.te, sequence.tr] for sequence in contrasts.values()])
+        self.lowest = times.amin(dim=0)
+        self.span = (times.amax(dim=0) - self.lowest).clamp(min=1e-9)
+        self.known = (times - self.lowest) / self.span
+
+    def of_real(self, image: Tensor, batch: Batch) -> Judged:
+        """See `Judge`."""
+        answers, wanted = self.network(image), self._scaled(batch.source_sequences, image)
+        loss = ((answers[:, :2] - wanted) ** 2).mean() + _realness(answers, real=True)
+        return loss, self._nearest_is_right(answers, wanted)
+
+    def of_generated(self, image: Tensor, batch: Batch) -> Judged:
+        """See `Judge`."""
+        answers = self.network(image)
+        return _realness(answers, real=False), (answers[:, 2] < 0.5).float().mean()
+
+    def of_deceiving(self, image: Tensor, batch: Batch) -> Judged:
+        """See `Judge`."""
+        answers = self.network(image)
+        wanted = self._scaled([targets[0] for targets in batch.target_sequences], image)
+        loss = ((answers[:, :2] - wanted) ** 2).mean() + _realness(answers, real=True)
+        return loss, self._nearest_is_right(answers, wanted)
+
+    def _scaled(self, sequences: Listing[Sequence], like: Tensor) -> Tensor:
+        times = torch.tensor([[sequence.te, sequence.tr] for sequence in sequences])
+        return ((times - self.lowest) / self.span).to(like.device)
+
+    def _nearest_is_right(self, answers: Tensor, wanted: Tensor) -> Tensor:
+        """Share of the images whose answer lies nearest to their own contrast of all known."""
+        known = self.known.to(answers.device)
+        said = torch.cdist(answers[:, :2].detach().clamp(0, 1), known).argmin(dim=1)
+        return (said == torch.cdist(wanted, known).argmin(dim=1)).float().mean()
+
+
+def _realness(answers: Tensor, real: bool) -> Tensor:
+    return ((answers[:, 2] - float(real)) ** 2).mean()
+
+
+def patch_loss(logits: Tensor, label: Tensor, valid: Tensor) -> Tensor:
+    """Mean absolute error between the softmax map and the one-hot map of the label.
+
+    Parameters
+    ----------
+    logits
+        float32 [batch, class, y, x].
+    label
+        int64 [batch], the class of all patches of an image.
+    valid
+        bool [batch, y, x], the patches that count.
+
+    Returns
+    -------
+        A scalar, the mean over classes and valid patches.
+    """
+    shares = logits.softmax(dim=1)
+    wanted = F.one_hot(label, logits.shape[1]).to(shares.dtype)[:, :, None, None]
+    error = (shares - wanted).abs().mean(dim=1)
+    return (error * valid).sum() / valid.sum().clamp(min=1)
+
+
+def patch_accuracy(logits: Tensor, label: Tensor, valid: Tensor) -> Tensor:
+    """Share of the valid patches whose likeliest class is the label; arguments as `patch_loss`."""
+    right = logits.argmax(dim=1) == label[:, None, None]
+    return (right & valid).sum() / valid.sum().clamp(min=1)
