@@ -46,7 +46,7 @@ class Encoder(nn.Module):
         """Encode [batch, 1, row, column]."""
         first = x = self.head(image)
         for block in self.body:
-            x = x + block(x)
+            x = x + 0.1 * block(x)
         return self.tail(x) + first
 
 
@@ -74,10 +74,10 @@ class CrossAttention(nn.Module):
         return features + self.out(attended)
 
 
-def perceptron(into: int, width: int, out: int) -> nn.Sequential:
-    """Four hidden layers with ReLU, and one out."""
+def perceptron(into: int, width: int, out: int, hidden: int) -> nn.Sequential:
+    """Hidden layers with ReLU, and one out."""
     layers: list[nn.Module] = []
-    for _ in range(4):
+    for _ in range(hidden):
         layers += [nn.Linear(into, width), nn.ReLU()]
         into = width
     return nn.Sequential(*layers, nn.Linear(width, out))
@@ -94,8 +94,9 @@ class Network(nn.Module):
         super().__init__()
         self.attends = form == "paper"
         self.encoder = Encoder(blocks, channels)
-        self.code = perceptron(3, channels, channels)
-        self.decoder = perceptron(channels, channels, 1)
+        more = 0 if self.attends else 1
+        self.code = perceptron(3, channels, channels, 3 + more)
+        self.decoder = perceptron(channels, channels, 1, 4 + more)
         if self.attends:
             self.attend_source = CrossAttention(channels)
             self.attend_target = CrossAttention(channels)

@@ -29,7 +29,7 @@ def main() -> None:
         [PatientSlices.open(folder) for folder in folders],
         Channels(model.neighbours, model.tissues),
         [(source, target) for source, target in card["pairs"]],
-        this_machine(),
+        this_machine(card["settings"]["precision"]),
         card["system"],
         arguments.output,
     )

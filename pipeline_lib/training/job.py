@@ -168,7 +168,7 @@ class Job:
         checkpoint = Checkpoint(self.checkpoints, self._digest(tables))
         with joined_processes() as processes:
             settings.check(processes)
-            machine = this_machine()
+            machine = this_machine(settings.precision)
             expected = self._preflight(build, dataset, settings, machine, processes)
             torch.manual_seed(self.run_seed)
             validation = Validation(

@@ -4,10 +4,13 @@ import logging
 import os
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar, get_args
 
 import torch
 
+from pipeline_lib.errors import InputError
+
+Precision = Literal["auto", "float32", "bfloat16"]
 Network = TypeVar("Network", bound=torch.nn.Module)
 
 log = logging.getLogger(__name__)
@@ -40,16 +43,33 @@ class Machine:
         return f"{name}, {str(self.precision).removeprefix('torch.')}{threads}"
 
 
-def this_machine() -> Machine:
-    """Choose the GPU if there is one, in bfloat16 if it has that, else the processor in float32.
+def this_machine(precision: Precision) -> Machine:
+    """Choose the GPU if there is one, else the processor.
 
     The number of threads is PyTorch's own choice, OMP_NUM_THREADS where it is set. Operations
     without a deterministic form are reported once and used nevertheless.
+
+    Parameters
+    ----------
+    precision
+        Of the convolutions; `auto` is bfloat16 where the device computes with it (GPUs from
+        Ampere on, processors with AVX512-BF16 or AMX), else float32.
+
+    Raises
+    ------
+    InputError
+        If it is none of these.
     """
+    if precision not in get_args(Precision):
+        raise InputError(f"precision is {' or '.join(get_args(Precision))}, not {precision!r}")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    if not torch.cuda.is_available():
-        return Machine(torch.device("cpu"), torch.float32)
-    bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
-    return Machine(torch.device("cuda"), torch.bfloat16 if bf16 else torch.float32)
+    if torch.cuda.is_available():
+        device = torch.device("cuda")
+        has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        device = torch.device("cpu")
+        has_bfloat16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    wanted = precision == "bfloat16" or (precision == "auto" and has_bfloat16)
+    return Machine(device, torch.bfloat16 if wanted else torch.float32)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from pipeline_lib.errors import InputError
+from pipeline_lib.training.machine import Precision
 from pipeline_lib.training.processes import Processes
 
 Settings = TypeVar("Settings")
@@ -36,6 +37,8 @@ class LoopSettings:
     accumulate
         Parts that a process's samples of a step are passed in, one after the other: the same
         step (batch normalisation apart) in less memory.
+    precision
+        Of the convolutions; see `training.machine.this_machine`.
     average
         Decay of the exponential moving average of the weights that is validated and kept; 0: the
         weights themselves.
@@ -53,6 +56,7 @@ class LoopSettings:
 
     batch_size: int
     accumulate: int
+    precision: Precision
     average: float
     log_every: int
     validate_every: int
