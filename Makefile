@@ -6,10 +6,16 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 SNAKEMAKE = .venv/driver/bin/snakemake --cores $(CORES)
 
-.PHONY: report test setup check benchmarks clean
+.PHONY: report test setup paper-scale clean
 
 report: setup
 	$(SNAKEMAKE) results/report.html
+
+# The papers' networks on one GPU, in a folder of its own; the table names the machine and the day.
+paper-scale: setup
+	$(SNAKEMAKE) results/report.html --configfile $(CURDIR)/config/reduced.yaml --directory reduced
+	.venv/stages/bin/python -m benchmarks.trainings reduced/results \
+		--output benchmarks/results/$$(date +%F)-reduced.md
 
 test: setup .venv/stages/.tested
 	.venv/stages/bin/ruff check .
@@ -42,4 +48,4 @@ setup: .venv/driver/.made .venv/stages/.made
 	touch $@
 
 clean:
-	rm -rf results .snakemake
+	rm -rf results reduced .snakemake

@@ -209,7 +209,7 @@ def _segment_problems(here: str, kind: str, segment: dict[str, Any]) -> Iterator
     if segment["tissues"] == "truth" and kind != "virtual":
         yield (
             f"{here}.segment.tissues is 'truth', which only virtual patients have; "
-            "allowed: dseg, atropos, none."
+            "allowed: dseg, wmparc, atropos, none."
         )
 
 
@@ -220,13 +220,13 @@ def _experiment_problems(config: Mapping[str, Any]) -> Iterator[str]:
         dataset = experiment["dataset"]
         if dataset not in datasets:
             yield (
-                f"{here}.dataset is '{dataset}'; allowed are the datasets: {_listed(datasets)}."
+                f"{here}.dataset is '{dataset}'; allowed are the datasets: {_listed(datasets)}"
                 f"{did_you_mean(dataset, datasets)}."
             )
         for model in experiment["models"]:
             if model not in models:
                 yield (
-                    f"{here}.models names '{model}'; allowed are the models: {_listed(models)}."
+                    f"{here}.models names '{model}'; allowed are the models: {_listed(models)}"
                     f"{did_you_mean(model, models)}."
                 )
         if dataset in datasets:
@@ -242,7 +242,7 @@ def _pair_problems(here: str, experiment: dict[str, Any], contrasts: list[str]) 
     for key, name in dict.fromkeys([*named, *(("unseen", name) for name in experiment["unseen"])]):
         if name not in contrasts:
             yield (
-                f"{here}.{key} names '{name}'; allowed are the contrasts: {_listed(contrasts)}."
+                f"{here}.{key} names '{name}'; allowed are the contrasts: {_listed(contrasts)}"
                 f"{did_you_mean(name, contrasts)}."
             )
     if len(set(contrasts) - set(experiment["unseen"])) < 2:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline_lib.configuration import resolve
+from pipeline_lib.configuration import resolve, transfers_one_pair
 from pipeline_lib.errors import InputError
 
 ROOT = Path(__file__).parents[1]
@@ -33,7 +33,7 @@ def resolved(config):
     return resolve(config, SCHEMA, SCALES)
 
 
-@pytest.mark.parametrize("path", ["config/config.yaml", "config/examples/ms_longitudinal.yaml"])
+@pytest.mark.parametrize("path", ["config/config.yaml", "config/reduced.yaml", "config/examples/ms_longitudinal.yaml"])
 def test_the_configurations_that_come_along_are_valid(path):
     resolved(yaml.safe_load((ROOT / path).read_text()))
 
@@ -80,7 +80,7 @@ def change(config, path, value):
         ("models.unet.channels", 16, "it must be like .*, its value in config/scales.yaml"),
         ("models.unet.loss", "l3", "models.unet.loss is 'l3'; allowed: l1, l2"),
         ("models.unet.batch_size", 0, "must be at least 1"),
-        ("models.unet.system", "unett", "allowed: simko, unet .did you mean unet"),
+        ("models.unet.system", "unett", "allowed: alkan, .*did you mean unet"),
         (
             "datasets.pelvis.register.transform",
             "rigit",
@@ -128,5 +128,62 @@ def test_every_problem_is_told_at_once(config):
 def test_every_setting_of_every_scale_keeps_its_limits(config):
     for scale, systems in SCALES.items():
         for system, settings in systems.items():
+            if system == "every_system":
+                continue
             config["models"][f"{system}-{scale}"] = {"system": system, "scale": scale, **settings}
     resolved(config)
+
+
+def test_without_pairs_every_contrast_goes_to_every_one(config):
+    pairs = resolved(config)["experiments"]["pelvis"]["pairs"]
+    contrasts = list(config["datasets"]["pelvis"]["contrasts"])
+    assert pairs == [[source, target] for source in contrasts for target in contrasts]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"pairs": [["T1w", "T3w"]]}, "pairs names 'T3w'; allowed are the contrasts: .*did you"),
+        ({"unseen": ["T9"]}, "unseen names 'T9'"),
+        ({"unseen": ["PDw", "T2w"]}, "leaves less than two contrasts"),
+        (
+            {"pairs": [["PDw", "T2w"]], "unseen": ["T2w"], "models": ["pgan"]},
+            "learns each pair for itself, .*PDw to T2w",
+        ),
+        ({"models": ["default_to_param"]}, "default_source is PDw, .*other sources"),
+    ],
+)
+def test_pairs_that_can_not_be_are_a_sentence(config, changes, sentence):
+    config["models"] |= {
+        "pgan": {"system": "pgan"},
+        "default_to_param": {"system": "paramnet", "default_source": "PDw"},
+    }
+    contrasts = config["datasets"]["pelvis"]["contrasts"]
+    contrasts["T1w"] = {"sequence": "SE", "te": 0.01, "tr": 0.5}
+    config["experiments"]["pelvis"] |= changes
+    with pytest.raises(InputError, match=sentence):
+        resolved(config)
+
+
+@pytest.mark.parametrize(
+    ("model", "is_one"),
+    [
+        ({"system": "pgan"}, True),
+        ({"system": "unet_plain"}, True),
+        ({"system": "unet"}, False),
+        ({"system": "unet", "conditioned": False}, True),
+        ({"system": "crl_code"}, False),
+    ],
+)
+def test_a_model_that_is_not_told_te_and_tr_transfers_one_pair(config, model, is_one):
+    config["models"]["some"] = model
+    assert transfers_one_pair(resolved(config)["models"]["some"]) == is_one
+
+
+def test_every_system_has_all_its_settings_at_every_scale():
+    smoke, *others = SCALES.values()
+    for scale in others:
+        assert list(scale) == list(smoke)
+        for system, settings in scale.items():
+            common = set(scale["every_system"])
+            assert set(settings) | common == set(smoke[system]) | common

@@ -263,11 +263,12 @@ def _sidecar_missing(
         )
 
 
-def find_dseg(root: str | Path, session: str) -> Path | None:
+def find_dseg(root: str | Path, session: str, wmparc: bool = False) -> Path | None:
     """Find the segmentation of a session among the derivatives of a BIDS folder.
 
     It is `derivatives/*/sub-*/[ses-*/]anat/*_dseg.nii.gz` of that session, on the grid of the
-    reference scan; those with an entity `space-` are on another grid and passed over.
+    reference scan; those with an entity `space-` are on another grid and passed over. Where
+    FreeSurfer's `wmparc` is looked for, those of that description come first.
 
     Raises
     ------
@@ -282,6 +283,8 @@ def find_dseg(root: str | Path, session: str) -> Path | None:
         for path in sorted(Path(root).glob(pattern))
         if stem_of(path).endswith("_dseg") and "_space-" not in path.name
     ]
+    if wmparc:
+        paths = [path for path in paths if "_desc-wmparc_" in path.name] or paths
     if len(paths) > 1:
         raise InputError(
             f"{session} has {len(paths)} segmentations ({', '.join(map(str, paths))}); "

@@ -23,7 +23,7 @@ class SegmentSettings:
     Attributes
     ----------
     tissues
-        Where they come from: `truth`, `dseg`, `atropos`, or `none`.
+        Where they come from: `truth`, `dseg`, `wmparc`, `atropos`, or `none`.
     """
 
     tissues: str
@@ -122,6 +122,19 @@ def tissues_of_dseg(path: Path, affine: np.ndarray, shape: tuple[int, ...]) -> T
         If the file or its names can't be read, or if no label lies on the reference grid.
     """
     labels, own = read_label_map(path)
+    return Tissues(carried_labels(path, labels, own, affine, shape), read_labels(path))
+
+
+def carried_labels(
+    path: Path, labels: np.ndarray, own: np.ndarray, affine: np.ndarray, shape: tuple[int, ...]
+) -> np.ndarray:
+    """Carry labels from their own grid to the reference's, each voxel the nearest.
+
+    Raises
+    ------
+    InputError
+        If no label of the file lies on the reference grid.
+    """
     pull = np.linalg.inv(own) @ affine
     carried = ndimage.affine_transform(
         labels, pull[:3, :3], pull[:3, 3], output_shape=shape, order=0, mode="constant"
@@ -131,4 +144,4 @@ def tissues_of_dseg(path: Path, affine: np.ndarray, shape: tuple[int, ...]) -> T
             f"{path} has no label on the grid of the reference scan; "
             "save it in the space of that scan, or exclude the session."
         )
-    return Tissues(carried, read_labels(path))
+    return carried

@@ -15,8 +15,9 @@ class Performer(nn.Module):
 
     Every softmax weight exp(q.k) becomes a scalar product of exp(w q - |q|^2 / 2) and its like
     of k, so that the sum over tokens is taken once for all queries. That is exact on average for
-    directions w from N(0, 1); the authors' are orthogonal and shorter, half as many as channels. One head; the value is the
-    skip connection (as in T2T-ViT, Yuan et al. 2021, whose layer PTNet takes).
+    directions w from N(0, 1); the authors' are orthogonal and shorter, half as many as channels.
+    One head; the value is the skip connection (as in T2T-ViT, Yuan et al. 2021, whose layer PTNet
+    takes).
 
     Parameters
     ----------

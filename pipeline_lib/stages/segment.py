@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline_lib.errors import InputError
 from pipeline_lib.files import folder_written_whole, write_json
+from pipeline_lib.imaging.freesurfer import tissues_of_wmparc
 from pipeline_lib.imaging.quality_pictures import save_segmentation_picture
 from pipeline_lib.imaging.scans import read_volume, spacing_of, write_scan
 from pipeline_lib.imaging.segmentation import (
@@ -69,6 +70,8 @@ def find_tissues(
         return tissues_of_truth(arguments.truth, arguments.session, body.shape)
     if method == "dseg":
         return tissues_of_dseg(arguments.dseg, affine, body.shape)
+    if method == "wmparc":
+        return tissues_of_wmparc(arguments.dseg, affine, body.shape)
     if method == "atropos":
         # ANTs takes a second to import, which the other methods need not wait for.
         from pipeline_lib.imaging.brain import brain_tissues

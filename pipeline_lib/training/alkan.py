@@ -48,7 +48,9 @@ class AlkanTraining(Descent):
         self.settings = settings
         self.machine = machine
         self.network = machine.place(model)
-        optimizer = Adam(self.network.parameters(), lr=settings.learning_rate, eps=EPSILON)
+        optimizer = Adam(
+            self.network.parameters(), lr=settings.learning_rate, eps=EPSILON, fused=True
+        )
         super().__init__(self.network, optimizer, settings.steps)
 
     def rate(self, step: int) -> float:

@@ -103,8 +103,10 @@ class ConditionalGan(Method):
         self.settings = settings
         self.machine = machine
         betas, rate = (settings.beta1, BETA2), settings.learning_rate
-        self.of_generator = Adam(model.parameters(), lr=rate, betas=betas)
-        self.of_discriminator = Adam(self.discriminator.parameters(), lr=rate, betas=betas)
+        self.of_generator = Adam(model.parameters(), lr=rate, betas=betas, fused=True)
+        self.of_discriminator = Adam(
+            self.discriminator.parameters(), lr=rate, betas=betas, fused=True
+        )
         self._generated = PassOnce(self._generate)
         self._of_target = PassOnce(lambda batch: self._judged(batch, _target(batch)))
         self.phases = (Phase("adversarial", settings.steps, selects=True),)

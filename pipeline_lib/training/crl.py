@@ -67,7 +67,7 @@ class CrlTraining(Descent):
         self.settings = settings
         self.machine = machine
         self.network = machine.place(model)
-        optimizer = Adam(self.network.parameters(), lr=settings.learning_rate)
+        optimizer = Adam(self.network.parameters(), lr=settings.learning_rate, fused=True)
         super().__init__(self.network, optimizer, settings.steps)
 
     def rate(self, step: int) -> float:

@@ -240,6 +240,7 @@ class Job:
             "gflop_per_step": round(expected.flops / 1e9, 3),
             "steps": progress.step,
             "seconds": round(progress.seconds, 1),
+            "peak_gib": round(training.machine.peak_bytes() / 2**30, 3),
             "weights": (
                 "last step, as no patient is for validation"
                 if progress.best_step is None

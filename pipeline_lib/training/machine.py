@@ -2,6 +2,7 @@
 
 import logging
 import os
+import resource
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, TypeVar, get_args
@@ -34,6 +35,12 @@ class Machine:
         if self.device.type == "cuda" or getattr(network, "channels_last", False):
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network.to(self.device)
+
+    def peak_bytes(self) -> float:
+        """Give the most memory that was used so far: of the GPU, or of this process."""
+        if self.device.type == "cuda":
+            return float(torch.cuda.max_memory_allocated(self.device))
+        return 1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     def __str__(self) -> str:
         name = "CPU"

@@ -53,8 +53,8 @@ class ParamNetTraining(Method):
         autoencoder = model.autoencoder
         own = [weight for part in (model.blocks, model.head) for weight in part.parameters()]
         rate = settings.learning_rate
-        self.of_autoencoder = Adam(autoencoder.parameters(), lr=rate, betas=BETAS)
-        self.of_model = Adam(own, lr=rate, betas=BETAS)
+        self.of_autoencoder = Adam(autoencoder.parameters(), lr=rate, betas=BETAS, fused=True)
+        self.of_model = Adam(own, lr=rate, betas=BETAS, fused=True)
 
     def networks(self) -> Mapping[str, nn.Module]:
         """Give Param-Net, which holds its autoencoder."""

@@ -60,6 +60,7 @@ class Regression(Descent):
             self.network.parameters(),
             lr=settings.learning_rate,
             weight_decay=settings.weight_decay,
+            fused=True,
         )
         super().__init__(self.network, optimizer, settings.steps)
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import torch
 from torch import Tensor, nn
 from torch.optim import NAdam, Optimizer
 
@@ -123,14 +124,16 @@ class SimkoTraining(Method):
 
     def _real(self, batch: Batch) -> Losses:
         with self.machine.autocast():
-            loss, accuracy = self.judge.of_real(batch.source, batch)
+            loss, accuracy = self.judge.of_real(self.discriminator(batch.source), batch)
         return loss, {"d_loss": loss, "d_real_accuracy": accuracy}
 
     def _discriminate(self, batch: Batch) -> Losses:
         generated = self._generated.of(batch, last_use=False).detach()
         with self.machine.autocast():
-            of_real, real_accuracy = self.judge.of_real(batch.source, batch)
-            of_fake, fake_accuracy = self.judge.of_generated(generated, batch)
+            both = self.discriminator(torch.cat([batch.source, generated]))
+        for_real, for_fake = both.chunk(2)
+        of_real, real_accuracy = self.judge.of_real(for_real, batch)
+        of_fake, fake_accuracy = self.judge.of_generated(for_fake, batch)
         loss = (of_real + of_fake) / 2
         return loss, {
             "d_loss": loss,
@@ -141,5 +144,6 @@ class SimkoTraining(Method):
     def _deceive(self, batch: Batch) -> Losses:
         generated = self._generated.of(batch, last_use=True)
         with self.machine.autocast(), frozen(self.discriminator):
-            loss, accuracy = self.judge.of_deceiving(generated, batch)
+            answers = self.discriminator(generated)
+        loss, accuracy = self.judge.of_deceiving(answers, batch)
         return loss, {"gan_loss": loss, "gan_accuracy": accuracy}

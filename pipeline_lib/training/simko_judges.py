@@ -18,20 +18,20 @@ Judged = tuple[Tensor, Tensor]
 
 
 class Judge(Protocol):
-    """A discriminator with its losses; images are [batch, 1, row, column]."""
+    """A discriminator with its losses, which take what it answers to images of a batch."""
 
     @property
     def network(self) -> nn.Module:
         """Give the discriminator."""
 
-    def of_real(self, image: Tensor, batch: Batch) -> Judged:
-        """Judge real images: their contrast is to be told."""
+    def of_real(self, answers: Tensor, batch: Batch) -> Judged:
+        """Judge answers to real images: their contrast is to be told."""
 
-    def of_generated(self, image: Tensor, batch: Batch) -> Judged:
-        """Judge generated images: they are to be told as such."""
+    def of_generated(self, answers: Tensor, batch: Batch) -> Judged:
+        """Judge answers to generated images: they are to be told as such."""
 
-    def of_deceiving(self, image: Tensor, batch: Batch) -> Judged:
-        """Judge generated images as the generator wants it: as real ones of the target."""
+    def of_deceiving(self, answers: Tensor, batch: Batch) -> Judged:
+        """Judge answers to generated images as the generator wants them: real, of the target."""
 
 
 class ClassJudge:
@@ -41,28 +41,23 @@ class ClassJudge:
         self.network = network
         self.class_of = {contrast: place for place, contrast in enumerate(contrasts)}
 
-    def of_real(self, image: Tensor, batch: Batch) -> Judged:
+    def of_real(self, answers: Tensor, batch: Batch) -> Judged:
         """See `Judge`."""
-        return self._judged(image, self._classes(batch.source_contrast), batch)
+        return _judged(answers, self._classes(batch.source_contrast), batch)
 
-    def of_generated(self, image: Tensor, batch: Batch) -> Judged:
+    def of_generated(self, answers: Tensor, batch: Batch) -> Judged:
         """See `Judge`."""
         label = torch.full_like(batch.source_contrast, self.network.generated)
-        return self._judged(image, label, batch)
+        return _judged(answers, label, batch)
 
-    def of_deceiving(self, image: Tensor, batch: Batch) -> Judged:
+    def of_deceiving(self, answers: Tensor, batch: Batch) -> Judged:
         """See `Judge`."""
-        return self._judged(image, self._classes(batch.target_contrasts[:, 0]), batch)
+        return _judged(answers, self._classes(batch.target_contrasts[:, 0]), batch)
 
     def _classes(self, contrasts: Tensor) -> Tensor:
         table = torch.zeros(max(self.class_of) + 1, dtype=torch.int64)
         table[list(self.class_of)] = torch.tensor(list(self.class_of.values()))
         return table.to(contrasts.device)[contrasts]
-
-    def _judged(self, image: Tensor, label: Tensor, batch: Batch) -> Judged:
-        valid = valid_patches(batch.body)
-        logits = self.network(image)
-        return patch_loss(logits, label, valid), patch_accuracy(logits, label, valid)
 
 
 class RegressionJudge:
@@ -83,21 +78,20 @@ class RegressionJudge:
         self.span = (times.amax(dim=0) - self.lowest).clamp(min=1e-9)
         self.known = (times - self.lowest) / self.span
 
-    def of_real(self, image: Tensor, batch: Batch) -> Judged:
+    def of_real(self, answers: Tensor, batch: Batch) -> Judged:
         """See `Judge`."""
-        answers, wanted = self.network(image), self._scaled(batch.source_sequences, image)
-        loss = ((answers[:, :2] - wanted) ** 2).mean() + _realness(answers, real=True)
-        return loss, self._nearest_is_right(answers, wanted)
+        return self._of_times(answers, batch.source_sequences)
 
-    def of_generated(self, image: Tensor, batch: Batch) -> Judged:
+    def of_generated(self, answers: Tensor, batch: Batch) -> Judged:
         """See `Judge`."""
-        answers = self.network(image)
         return _realness(answers, real=False), (answers[:, 2] < 0.5).float().mean()
 
-    def of_deceiving(self, image: Tensor, batch: Batch) -> Judged:
+    def of_deceiving(self, answers: Tensor, batch: Batch) -> Judged:
         """See `Judge`."""
-        answers = self.network(image)
-        wanted = self._scaled([targets[0] for targets in batch.target_sequences], image)
+        return self._of_times(answers, [targets[0] for targets in batch.target_sequences])
+
+    def _of_times(self, answers: Tensor, sequences: Listing[Sequence]) -> Judged:
+        wanted = self._scaled(sequences, answers)
         loss = ((answers[:, :2] - wanted) ** 2).mean() + _realness(answers, real=True)
         return loss, self._nearest_is_right(answers, wanted)
 
@@ -110,6 +104,11 @@ class RegressionJudge:
         known = self.known.to(answers.device)
         said = torch.cdist(answers[:, :2].detach().clamp(0, 1), known).argmin(dim=1)
         return (said == torch.cdist(wanted, known).argmin(dim=1)).float().mean()
+
+
+def _judged(answers: Tensor, label: Tensor, batch: Batch) -> Judged:
+    valid = valid_patches(batch.body)
+    return patch_loss(answers, label, valid), patch_accuracy(answers, label, valid)
 
 
 def _realness(answers: Tensor, real: bool) -> Tensor:

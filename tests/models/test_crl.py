@@ -28,17 +28,22 @@ def test_the_papers_encoder_has_38_4_million_weights():
     assert convolutions(encoder) == [("conv", 1, 256, 3, 1), *[("conv", 256, 256, 3, 1)] * 65]
 
 
-@BOTH
-def test_code_and_decoder_are_perceptrons_of_four_hidden_layers(conditioning):
-    """The paper's [256, 256, 256, 256, 1], and the same from TR, TE, TI to a code of 256."""
+@pytest.mark.parametrize(
+    ("conditioning", "of_code", "of_decoder"), [("attention", 3, 4), ("product", 4, 5)]
+)
+def test_code_and_decoder_are_perceptrons_of_four_hidden_layers(conditioning, of_code, of_decoder):
+    """Section 2.2 of the paper: four layers from TR, TE, TI to 256, and [256, 256, 256, 256, 1].
+
+    The published code, whose conditioning is the product, has one hidden layer more in both.
+    """
     with torch.device("meta"):
         model = network(conditioning, blocks=0, channels=256)
-    inside = [(256, 256)] * 3
-    assert linears(model.code) == [(3, 256), *inside, (256, 256)]
-    assert linears(model.decoder) == [(256, 256), *inside, (256, 1)]
-    for perceptron in (model.code, model.decoder):
+    inside = (256, 256)
+    assert linears(model.code) == [(3, 256), *[inside] * of_code]
+    assert linears(model.decoder) == [*[inside] * of_decoder, (256, 1)]
+    for perceptron, hidden in ((model.code, of_code), (model.decoder, of_decoder)):
         kinds = [type(layer) for layer in perceptron]
-        assert kinds == [nn.Linear, nn.ReLU] * 4 + [nn.Linear]
+        assert kinds == [nn.Linear, nn.ReLU] * hidden + [nn.Linear]
 
 
 def test_the_encoder_adds_its_beginning_to_its_end():

@@ -342,8 +342,8 @@ def tissue_source(wildcards):
     method = dataset["segment"]["tissues"]
     if method == "truth":
         return truth_folder(wildcards)
-    if method == "dseg" and "bids" in dataset:
-        found = find_dseg(dataset["bids"]["root"], wildcards.session)
+    if method in ("dseg", "wmparc") and "bids" in dataset:
+        found = find_dseg(dataset["bids"]["root"], wildcards.session, method == "wmparc")
         if found is None:
             raise WorkflowError(
                 f"{wildcards.session} has no *_dseg.nii.gz under "
@@ -365,7 +365,7 @@ def named(option, function):
 
 
 def tissue_argument(wildcards):
-    option = {"truth": "--truth", "dseg": "--dseg"}
+    option = {"truth": "--truth", "dseg": "--dseg", "wmparc": "--dseg"}
     method = DATASETS[wildcards.dataset]["segment"]["tissues"]
     return named(option.get(method, ""), tissue_source)(wildcards)
 
