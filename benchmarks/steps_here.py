@@ -15,7 +15,7 @@ from pipeline_lib.training.crl import CrlTraining, CrlTrainingSettings
 from pipeline_lib.training.machine import Machine, this_machine
 from pipeline_lib.training.method import Method
 from pipeline_lib.training.paramnet import ParamNetTraining, ParamNetTrainingSettings
-from pipeline_lib.training.preflight import preflight
+from pipeline_lib.training.preflight import Preflight, preflight
 from pipeline_lib.training.regression import Regression, RegressionSettings
 from pipeline_lib.training.resvit import ResVitTraining, ResVitTrainingSettings
 from pipeline_lib.training.settings import settings_of
@@ -55,8 +55,8 @@ class RandomVgg(torch.nn.Module):
 
 def step_here(
     system: str, shapes: Mapping[str, torch.Size], settings: Mapping[str, Any], device: str
-) -> tuple[Callable[[], None], float, str]:
-    """Give the step, its floating-point operations, and its precision.
+) -> tuple[Callable[[], None], Preflight, str]:
+    """Give the step, what it was expected to cost, and its precision.
 
     Parameters
     ----------
@@ -71,7 +71,9 @@ def step_here(
     """
     machine = this_machine("auto")
     batch = random_batch(system, shapes)
-    flops = preflight(lambda m: only_phase(build(system, settings, m), system), batch, 1, machine)
+    expected = preflight(
+        lambda m: only_phase(build(system, settings, m), system), batch, 1, machine
+    )
     method = build(system, settings, machine)
     batch = batch.to(torch.device(device))
     phase = phase_of(method, system)
@@ -83,7 +85,7 @@ def step_here(
             loss.backward()
             update.optimizer.step()
 
-    return step, flops.flops, str(machine.precision).removeprefix("torch.")
+    return step, expected, str(machine.precision).removeprefix("torch.")
 
 
 def phase_of(method: Method, system: str) -> str:

@@ -71,7 +71,7 @@ def main() -> None:
         print(text)
 
 
-def in_own_process(side: str, system: str, arguments: argparse.Namespace) -> dict[str, float]:
+def in_own_process(side: str, system: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Run `measure` in a fresh process."""
     command = [
         sys.executable, "-m", "benchmarks.train_step", "--one", side, system,
@@ -84,13 +84,13 @@ def in_own_process(side: str, system: str, arguments: argparse.Namespace) -> dic
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def measure(side: str, system: str, steps: int, device: str) -> dict[str, float]:
+def measure(side: str, system: str, steps: int, device: str) -> dict[str, Any]:
     """Time the best of some steps after one that warms up, and give the peak memory."""
     torch.manual_seed(0)
     module, arguments = SYSTEMS[system]
     plain = import_module(f"benchmarks.plain.{module}").PlainStep(device=device, **arguments)
     batch = plain.make_batch(torch.Generator(device).manual_seed(0))
-    flops, precision = 0.0, "float32"
+    cost = {"flops": 0.0, "expected": 0.0, "precision": "float32"}
     if side == "plain":
 
         def step() -> Any:
@@ -98,13 +98,11 @@ def measure(side: str, system: str, steps: int, device: str) -> dict[str, float]
     else:
         shapes = {name: value.shape for name, value in batch.items()}
         del plain, batch
-        step, flops, precision = step_here(system, shapes, settings_of(system), device)
-    before = memory(device)
+        step, expected, precision = step_here(system, shapes, settings_of(system), device)
+        gib = expected.memory_bytes / 2**30
+        cost = {"flops": expected.flops, "expected": gib, "precision": precision}
     seconds = [timed(step, device) for _ in range(steps + 1)][1:]
-    return {
-        "seconds": min(seconds), "gib": memory(device), "gib_before": before,
-        "flops": flops, "precision": precision,
-    }  # fmt: skip
+    return {"seconds": min(seconds), "gib": memory(device), **cost}
 
 
 def settings_of(system: str) -> dict[str, Any]:
@@ -153,8 +151,8 @@ def row(
     return (
         f"| {system} | {plain['seconds']:.2f} | {here['seconds']:.2f} "
         f"| **{plain['seconds'] / here['seconds']:.2f}** | {plain['gib']:.2f} | {here['gib']:.2f} "
-        f"| {plain['gib'] / here['gib']:.2f} | {here['flops'] / 1e9:,.0f} | {here['precision']} "
-        f"| {share:.0%} |"
+        f"| {plain['gib'] / here['gib']:.2f} | {here['expected']:.2f} "
+        f"| {here['flops'] / 1e9:,.0f} | {here['precision']} | {share:.0%} |"
     )
 
 
@@ -168,7 +166,8 @@ def table(
     given = ", ".join(f"{str(kind)[6:]} {rate / 1e12:.2f} TFLOP/s" for kind, rate in rates.items())
     head = (
         "| system | plain s | here s | faster by | plain GiB | here GiB | smaller by "
-        "| GFLOP a step here | precision here | share of the matrix product's rate |"
+        "| preflight's GiB | GFLOP a step here | precision here "
+        "| share of the matrix product's rate |"
     )
     return "\n".join(
         [
@@ -176,7 +175,7 @@ def table(
             f"Machine: {name}, {arguments.threads} threads of {multiprocessing.cpu_count()}, "
             f"torch {torch.__version__}; a {MATRIX} x {MATRIX} matrix product: {given}. "
             f"Best of {arguments.steps} steps.", "",
-            head, "|" + "---|" * 10, *rows, "",
+            head, "|" + "---|" * 11, *rows, "",
         ]
     )  # fmt: skip
 

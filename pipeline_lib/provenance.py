@@ -1,7 +1,8 @@
-"""The digest of the code that a stage reaches; standard library only, the Snakefile imports it."""
+"""Which code made a result; standard library only, the Snakefile imports it."""
 
 import ast
 import hashlib
+import subprocess
 from functools import cache
 from pathlib import Path
 
@@ -94,3 +95,23 @@ def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
         and isinstance(body[0].value.value, str)
     )
     return body[1:] if is_docstring else body
+
+
+def commit_of(root: str | Path) -> str | None:
+    """Give the commit of a checkout, `None` outside one or without git."""
+    return _git(root, "rev-parse", "HEAD")
+
+
+def has_changes(root: str | Path) -> bool:
+    """Tell whether tracked files of a checkout differ from its commit."""
+    return bool(_git(root, "status", "--porcelain", "--untracked-files=no"))
+
+
+def _git(root: str | Path, *arguments: str) -> str | None:
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False
+        )
+    except OSError:  # no git on this machine
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None

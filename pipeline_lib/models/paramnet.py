@@ -95,13 +95,20 @@ class ParamNet(TransferModel):
         -------
             float32 [batch, 1, row, column].
         """
-        rows, columns = source_image.shape[-2:]
-        image = to_signed(padded(source_image, 2 ** len(self.blocks)))
-        told = self.parameters_of(sources, targets).to(image.device)
+        return self._decoded(
+            source_image, self._features(source_image), self.parameters_of(sources, targets)
+        )
+
+    def _features(self, source_image: Tensor) -> list[Tensor]:
         self.autoencoder.eval()  # frozen (section 3.4), the statistics of its normalisation too
         with torch.no_grad():
-            features = self.autoencoder.features(image)
-        start = [size // 2 ** len(self.blocks) for size in image.shape[-2:]]
+            image = to_signed(padded(source_image, 2 ** len(self.blocks)))
+            return self.autoencoder.features(image)
+
+    def _decoded(self, source_image: Tensor, features: list[Tensor], told: Tensor) -> Tensor:
+        rows, columns = source_image.shape[-2:]
+        told = told.to(source_image.device)
+        start = [size // 2 ** len(self.blocks) for size in features[0].shape[-2:]]
         x = _cycled(told, features[-1].shape[1])[:, :, None, None].expand(-1, -1, *start)
         for block, skipped in zip(self.blocks, reversed(features), strict=True):
             x = block(x, skipped, told)
@@ -129,8 +136,15 @@ class ParamNet(TransferModel):
 
     def predict(self, source_image: Tensor, source: Sequence, target: Sequence) -> Tensor:
         """Predict the target contrast; Default-to-Param reads the target's sequence alone."""
-        count = len(source_image)
-        return self(source_image, [source] * count, [target] * count)
+        return self.predict_all(source_image, source, [target])
+
+    def predict_all(
+        self, source_image: Tensor, source: Sequence, targets: Listing[Sequence]
+    ) -> Tensor:
+        """Encode once, then decode each target."""
+        features, count = self._features(source_image), len(source_image)
+        told = [self.parameters_of([source] * count, [target] * count) for target in targets]
+        return torch.cat([self._decoded(source_image, features, each) for each in told], dim=1)
 
 
 class _Block(nn.Module):

@@ -1,5 +1,6 @@
 """Perceptual distances: features of VGG16 where the user has its weights, else edges."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -21,15 +22,36 @@ POOLED_BEFORE = "features.5"
 SCALES = 3
 
 
-def perceptual_distance(weights: str) -> nn.Module:
-    """Give the distance: of VGG16's features if `weights` names a file, else of edges.
+def read_vgg16(path: str | Path) -> dict[str, Tensor]:
+    """Read the weights of VGG16's first layers.
+
+    Parameters
+    ----------
+    path
+        Safetensors with the tensors of torchvision's vgg16 (`features.0.weight` ...).
 
     Raises
     ------
     InputError
         If the file is missing or holds no VGG16.
     """
-    return VggDistance(Path(weights)) if weights else EdgeDistance()
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(
+            f"{path} can't be read ({error}); perceptual_weights names a safetensors file of "
+            "torchvision's vgg16, or nothing."
+        ) from None
+    shapes: dict[str, tuple[int, ...]] = {
+        f"{name}.weight": (out, into, 3, 3) for name, into, out in LAYERS
+    }
+    shapes |= {f"{name}.bias": (out,) for name, _, out in LAYERS}
+    for name, shape in shapes.items():
+        if name not in tensors or tensors[name].shape != shape:
+            raise InputError(
+                f"{path} holds no vgg16: its tensor {name} is missing or has not the shape {shape}."
+            )
+    return {name: tensors[name] for name in shapes}
 
 
 class VggDistance(nn.Module):
@@ -37,27 +59,18 @@ class VggDistance(nn.Module):
 
     Parameters
     ----------
-    path
-        Safetensors with the tensors of torchvision's vgg16 (`features.0.weight` ...).
+    weights
+        See `read_vgg16`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, weights: Mapping[str, Tensor]) -> None:
         super().__init__()
-        try:
-            tensors = load_file(path)
-            self.layers = nn.ModuleList(
-                _convolution(tensors, name, into, out) for name, into, out in LAYERS
-            )
-        except (OSError, SafetensorError) as error:
-            raise InputError(
-                f"{path} can't be read ({error}); perceptual_weights names a safetensors file of "
-                "torchvision's vgg16, or nothing."
-            ) from None
-        except (KeyError, RuntimeError) as error:
-            raise InputError(
-                f"{path} holds no vgg16 ({error}); its tensors are named features.0.weight and "
-                "so on."
-            ) from None
+        self.layers = nn.ModuleList()
+        for name, into, out in LAYERS:
+            layer = nn.Conv2d(into, out, kernel_size=3, padding=1)
+            for part, weight in layer.named_parameters():
+                weight.data.copy_(weights[f"{name}.{part}"])
+            self.layers.append(layer)
         self.requires_grad_(False)
 
     def forward(self, predicted: Tensor, target: Tensor) -> Tensor:
@@ -86,9 +99,3 @@ class EdgeDistance(nn.Module):
             total = total + error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
             error = F.avg_pool2d(error, 2)
         return total / SCALES
-
-
-def _convolution(tensors: dict[str, Tensor], name: str, into: int, out: int) -> nn.Conv2d:
-    layer = nn.Conv2d(into, out, kernel_size=3, padding=1)
-    layer.load_state_dict({"weight": tensors[f"{name}.weight"], "bias": tensors[f"{name}.bias"]})
-    return layer

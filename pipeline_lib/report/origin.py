@@ -128,6 +128,6 @@ def machine(cards: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         facts["Memory"] = f"{memory / 2**30:.0f} GiB"
-    devices = sorted({str(card["device"]) for card in cards if card.get("device")})
+    devices = sorted({str(card["machine"]) for card in cards if card.get("machine")})
     facts["Trained on"] = ", ".join(devices) or "not recorded"
     return facts

@@ -1,6 +1,6 @@
 """Train pGAN (Dar et al. 2019) on one pair of contrasts."""
 
-from pipeline_lib.models.perceptual import perceptual_distance
+from pipeline_lib.models.perceptual import EdgeDistance, VggDistance, read_vgg16
 from pipeline_lib.models.pgan import PganGenerator, PganSettings
 from pipeline_lib.slices.selection import Channels
 from pipeline_lib.stages.command import run_stage
@@ -16,9 +16,11 @@ def main() -> None:
     size = settings_of(PganSettings, job.model)
     settings = settings_of(ConditionalGanSettings, job.model)
     channels = Channels(neighbours=size.slices // 2)
+    path = settings.perceptual_weights
+    vgg16 = read_vgg16(path) if path else None
 
     def build(machine: Machine) -> ConditionalGan:
-        perceptual = perceptual_distance(settings.perceptual_weights)
+        perceptual = EdgeDistance() if vgg16 is None else VggDistance(vgg16)
         return ConditionalGan(PganGenerator(size), perceptual, settings, machine)
 
     job.run(build, one_pair(job, "none", channels), channels)

@@ -108,6 +108,7 @@ class ConditionalGan(Method):
             self.discriminator.parameters(), lr=rate, betas=betas, fused=True
         )
         self._generated = PassOnce(self._generate)
+        self._waiting: list[Tensor] = []  # generated before the generator was updated
         self._of_target = PassOnce(lambda batch: self._judged(batch, _target(batch)))
         self.phases = (Phase("adversarial", settings.steps, selects=True),)
 
@@ -129,6 +130,7 @@ class ConditionalGan(Method):
 
     def updates_at(self, rate: float) -> list[Update]:
         """Give the updates of both networks at a rate."""
+        self._waiting.clear()
         updates = [
             Update(self.of_discriminator, self._discriminate, rate),
             Update(self.of_generator, self._deceive, rate),
@@ -150,7 +152,10 @@ class ConditionalGan(Method):
 
     def _discriminate(self, batch: Batch) -> Losses:
         last = self.settings.generator_first
-        generated = self._generated.of(batch, last).detach()
+        if last:
+            generated = self._waiting.pop(0)
+        else:
+            generated = self._generated.of(batch, last_use=False).detach()
         fake = _verdict(self._judged(batch, generated), real=False)
         real = _verdict(self._of_target.of(batch, last or not self._matches), real=True)
         return (fake + real) / 2, {"d_fake": fake, "d_real": real}
@@ -158,7 +163,9 @@ class ConditionalGan(Method):
     def _deceive(self, batch: Batch) -> Losses:
         settings = self.settings
         last = not settings.generator_first
-        generated, target = self._generated.of(batch, last), _target(batch)
+        generated, target = self._generated.of(batch, last_use=True), _target(batch)
+        if settings.generator_first:
+            self._waiting.append(generated.detach())
         with frozen(self.discriminator):
             judged = self._judged(batch, generated)
         error = generated - target

@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 
 from pipeline_lib.errors import InputError
+from pipeline_lib.provenance import commit_of
 from pipeline_lib.signal.sequences import Sequence
 from pipeline_lib.slices.datasets import PairedSlices, UnpairedSlices, batches
 from pipeline_lib.slices.selection import Channels
@@ -30,6 +31,7 @@ from pipeline_lib.training.validation import Validation
 
 log = logging.getLogger(__name__)
 
+ROOT = Path(__file__).parents[2]
 SLICE_ALONE = Channels()
 SPLITS = ("train", "validation", "test")
 
@@ -221,6 +223,7 @@ class Job:
         return {
             "name": self.model["name"],
             "system": self.model["system"],
+            "variant": self.model["system"].partition("_")[2],
             "settings": {
                 name: value for name, value in self.model.items() if name not in ("name", "system")
             },
@@ -232,7 +235,9 @@ class Job:
             "fold": self.fold,
             "seed": self.seed,
             "patients": {name: [path.name for path in self.folders[name]] for name in SPLITS},
+            "data": training.checkpoint.digest,
             "code": self.code,
+            "commit": commit_of(ROOT),
             "torch": torch.__version__,
             "machine": str(training.machine),
             "processes": training.processes.count,

@@ -85,6 +85,8 @@ def masked_loss(
 ) -> Tensor:
     """Mean absolute or squared error within the body, and that outside times `background`.
 
+    Both means are an image's own, so that a batch in parts has the loss of the whole.
+
     Parameters
     ----------
     predicted, target
@@ -101,7 +103,9 @@ def masked_loss(
         A scalar.
     """
     error = (predicted - target).abs() if kind == "l1" else (predicted - target) ** 2
-    body = body.expand_as(error)
-    inside = (error * body).sum() / body.sum().clamp(min=1)
-    outside = (error * ~body).sum() / (~body).sum().clamp(min=1)
-    return inside + background * outside
+    error = error.mean(dim=1, keepdim=True)
+
+    def mean_over(mask: Tensor) -> Tensor:
+        return ((error * mask).sum(dim=(1, 2, 3)) / mask.sum(dim=(1, 2, 3)).clamp(min=1)).mean()
+
+    return mean_over(body) + background * mean_over(~body)

@@ -129,15 +129,21 @@ def patch_loss(logits: Tensor, label: Tensor, valid: Tensor) -> Tensor:
 
     Returns
     -------
-        A scalar, the mean over classes and valid patches.
+        A scalar: the mean over classes and an image's valid patches, then over images, so that a
+        batch in parts has the loss of the whole.
     """
     shares = logits.softmax(dim=1)
     wanted = F.one_hot(label, logits.shape[1]).to(shares.dtype)[:, :, None, None]
     error = (shares - wanted).abs().mean(dim=1)
-    return (error * valid).sum() / valid.sum().clamp(min=1)
+    return _mean_of_valid(error, valid)
 
 
 def patch_accuracy(logits: Tensor, label: Tensor, valid: Tensor) -> Tensor:
     """Share of the valid patches whose likeliest class is the label; arguments as `patch_loss`."""
     right = logits.argmax(dim=1) == label[:, None, None]
-    return (right & valid).sum() / valid.sum().clamp(min=1)
+    return _mean_of_valid(right.float(), valid)
+
+
+def _mean_of_valid(values: Tensor, valid: Tensor) -> Tensor:
+    count = valid.sum(dim=(1, 2)).clamp(min=1)
+    return ((values * valid).sum(dim=(1, 2)) / count).mean()

@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from pipeline_lib.errors import InputError
-from pipeline_lib.models.perceptual import EdgeDistance, VggDistance, perceptual_distance
+from pipeline_lib.models.perceptual import EdgeDistance, VggDistance, read_vgg16
 from tests.models.probes import weights
 
 SHAPES = {
@@ -77,11 +77,11 @@ def test_vgg_compares_the_layer_relu2_2(file):
     predicted, target = torch.rand(2, 1, 12, 10), torch.rand(2, 1, 12, 10)
     expected = (features(predicted) - features(target)).abs().mean()
     assert expected > 0.01
-    torch.testing.assert_close(VggDistance(file)(predicted, target), expected)
+    torch.testing.assert_close(VggDistance(read_vgg16(file))(predicted, target), expected)
 
 
 def test_vgg_is_not_trained_but_passes_the_gradient_on(file):
-    distance = VggDistance(file)
+    distance = VggDistance(read_vgg16(file))
     assert weights(distance) == 260_160
     assert not any(weight.requires_grad for weight in distance.parameters())
     predicted = torch.rand(1, 1, 8, 8, requires_grad=True)
@@ -89,15 +89,10 @@ def test_vgg_is_not_trained_but_passes_the_gradient_on(file):
     assert predicted.grad.abs().sum() > 0
 
 
-def test_the_users_file_decides_which_distance_is_taken(file):
-    assert isinstance(perceptual_distance(str(file)), VggDistance)
-    assert isinstance(perceptual_distance(""), EdgeDistance)
-
-
 def test_a_missing_file_is_named(tmp_path):
     path = tmp_path / "absent.safetensors"
     with pytest.raises(InputError, match=r"absent\.safetensors can't be read") as error:
-        VggDistance(path)
+        read_vgg16(path)
     assert str(path) in str(error.value)
 
 
@@ -105,7 +100,7 @@ def test_a_file_of_another_format_is_named(tmp_path):
     path = tmp_path / "vgg16.pth"
     path.write_bytes(b"PK\x03\x04" + bytes(100))
     with pytest.raises(InputError, match="can't be read") as error:
-        VggDistance(path)
+        read_vgg16(path)
     assert str(path) in str(error.value)
 
 
@@ -121,5 +116,5 @@ def test_a_file_without_the_tensors_is_named(file, change):
         tensors = {f"vgg.{key}": value for key, value in tensors.items()}
     save_file(tensors, file)
     with pytest.raises(InputError, match="holds no vgg16") as error:
-        VggDistance(file)
+        read_vgg16(file)
     assert str(file) in str(error.value)

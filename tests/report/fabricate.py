@@ -268,7 +268,7 @@ def _values(model, source, target, region, random, keys) -> list[dict]:
 def _training(folder: Path, model: str, random: np.random.Generator) -> None:
     _json(
         folder / "card.json",
-        {"system": model, "settings": {"epochs": 2}, "torch": "2.13.0", "device": "cpu"},
+        {"system": model, "settings": {"epochs": 2}, "torch": "2.13.0", "machine": "cpu"},
     )
     rows = []
     names = {"simko": ["generator loss", "accuracy real", "accuracy fake", "accuracy GAN"]}

@@ -38,7 +38,10 @@ def test_an_epoch_reads_every_item_once_and_the_next_in_another_order():
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_run_taken_up_again_sees_the_batches_it_would_have_seen(folders, table, workers):
-    for dataset in (PairedSlices(folders, 1, EVERY), UnpairedSlices(folders, table, 1, list(CONTRASTS))):
+    for dataset in (
+        PairedSlices(folders, 1, EVERY),
+        UnpairedSlices(folders, table, 1, list(CONTRASTS)),
+    ):
         whole = list(batches(dataset, 0, 6, size=3, workers=0))
         rest = list(batches(dataset, 4, 6, size=3, workers=workers))
         assert len(rest) == 2

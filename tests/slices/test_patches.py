@@ -102,7 +102,9 @@ def test_one_target_is_drawn_of_those_asked_for(folders):
         drawn[sample.source_contrast, target] += 1
         assert sample.targets.shape == (1, SIZE, SIZE)
         assert sample.target_sequences == (list(CONTRASTS.values())[target],)
-        assert any((store.images[:, target] == sample.targets).all((1, 2)).any() for store in stores)
+        assert any(
+            (store.images[:, target] == sample.targets).all((1, 2)).any() for store in stores
+        )
     assert set(drawn) == {(source, target) for source in range(3) for target in (0, 2)}
 
 

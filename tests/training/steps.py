@@ -1,11 +1,13 @@
 """One step of a method, and batches made by hand."""
 
+import pytest
 import torch
 from torch import Tensor
 
 from pipeline_lib.slices.batch import Batch
 from pipeline_lib.training.machine import Machine
 from pipeline_lib.training.method import Method
+from pipeline_lib.training.progress import Progress
 from tests.training.stores import CONTRASTS
 
 CPU = Machine(torch.device("cpu"), torch.float32)
@@ -43,3 +45,20 @@ def step(
             group["lr"] = update.rate
         update.optimizer.step()
     return values
+
+
+class Killed(BaseException):
+    """No error that anything would handle."""
+
+
+def die_at(steps: list[int], patched: pytest.MonkeyPatch) -> None:
+    """Let trainings die amid each of these steps, after its updates but before it is counted."""
+    left, add = list(steps), Progress.add
+
+    def die(self: Progress, values: dict[str, Tensor]) -> None:
+        if self.step in left:
+            left.remove(self.step)
+            raise Killed
+        add(self, values)
+
+    patched.setattr(Progress, "add", die)

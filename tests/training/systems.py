@@ -107,9 +107,9 @@ def run_here(command: list[str]) -> None:
         import_module(module).main()
 
 
-def losses(folder: Path) -> pd.DataFrame:
+def losses(folder: Path, name: str = "losses.csv") -> pd.DataFrame:
     """Read a model's losses, without the seconds that they took."""
-    return pd.read_csv(folder / "losses.csv").drop(columns="seconds")
+    return pd.read_csv(folder / name).drop(columns="seconds")
 
 
 def make_data(folder: Path, size: int = 32) -> Path:

@@ -161,7 +161,9 @@ def test_resvit_learns_without_its_transformers_first():
     settings = tiny("resvit", convolutional_steps=4, convolutional_falling_steps=2, steps=8,
                     falling_steps=3, convolutional_rate=1.0, learning_rate=5.0)  # fmt: skip
     generator = ResVitGenerator(settings_of(ResVitSettings, settings))
-    parts = [settings_of(part, settings) for part in (ResVitTrainingSettings, ConditionalGanSettings)]
+    parts = [
+        settings_of(part, settings) for part in (ResVitTrainingSettings, ConditionalGanSettings)
+    ]
     training = ResVitTraining(generator, *parts, CPU)
     assert [(phase.name, phase.steps, phase.selects) for phase in training.phases] == [
         (CONVOLUTIONAL, 4, False), (TRANSFORMING, 8, True),

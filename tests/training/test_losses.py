@@ -50,7 +50,9 @@ def test_the_structure_term_is_minus_the_mean_correlation_of_feature_maps(pairs)
     common = torch.randn(2, 4, 3, 5, 6, generator=torch.Generator().manual_seed(0))
     common = common + common[:, :1]  # the others resemble the first
     expected = [
-        np.corrcoef(common[image, one, channel].ravel(), common[image, other, channel].ravel())[0, 1]
+        np.corrcoef(common[image, one, channel].ravel(), common[image, other, channel].ravel())[
+            0, 1
+        ]
         for image in range(2)
         for channel in range(3)
         for one, other in PAIRS[pairs]

@@ -1,16 +1,11 @@
 import pytest
 import torch
 
-from pipeline_lib.errors import InputError
-from pipeline_lib.training.regression import RegressionSettings, learning_rate, masked_loss
-
-
-def settings(**changes):
-    values = {
-        "steps": 100, "learning_rate": 1e-3, "warm_up": 0.1, "weight_decay": 0.0, "loss": "l1",
-        "background": 0.1,
-    }  # fmt: skip
-    return RegressionSettings(**{**values, **changes})
+from pipeline_lib.models.unet import UNet, UNetSettings
+from pipeline_lib.training.regression import Regression, RegressionSettings, masked_loss
+from pipeline_lib.training.settings import settings_of
+from tests.training.steps import CPU
+from tests.training.systems import tiny
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("l1", 1.5 + 0.1 * 4), ("l2", 2.5 + 0.1 * 16)])
@@ -29,13 +24,12 @@ def test_a_slice_that_is_all_body_has_no_background():
 
 
 def test_the_rate_rises_then_falls_to_nothing():
-    rates = [learning_rate(step, settings()) for step in range(101)]
+    settings = tiny("unet", steps=100, learning_rate=1e-3, warm_up=0.1)
+    training = Regression(
+        UNet(settings_of(UNetSettings, settings)), settings_of(RegressionSettings, settings), CPU
+    )
+    rates = [training.updates("descent", step)[0].rate for step in range(101)]
     assert rates[0] == pytest.approx(1e-4)
     assert max(rates) == rates[10] == pytest.approx(1e-3)
     assert rates[55] == pytest.approx(5e-4)
     assert rates[100] == pytest.approx(0)
-
-
-def test_an_unknown_loss_is_refused():
-    with pytest.raises(InputError, match="loss is l1 or l2, not 'mae'"):
-        settings(loss="mae")

@@ -77,9 +77,7 @@ def test_a_setting_out_of_its_choices_is_one_sentence(part, change, told):
     [(8, 1, 2, True), (8, 2, 4, True), (8, 4, 4, False), (8, 1, 3, False), (3, 1, 1, True)],
 )
 def test_a_batch_is_shared_evenly_or_refused(batch_size, accumulate, processes, shared):
-    settings = settings_of(
-        LoopSettings, tiny("unet", batch_size=batch_size, accumulate=accumulate)
-    )
+    settings = settings_of(LoopSettings, tiny("unet", batch_size=batch_size, accumulate=accumulate))
     if shared:
         settings.check(Processes(0, processes))
         return

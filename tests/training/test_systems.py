@@ -13,7 +13,7 @@ from pipeline_lib.slices.store import PatientSlices
 from pipeline_lib.training import job
 from pipeline_lib.training.card import load_model, read_card
 from pipeline_lib.training.preflight import Preflight
-from pipeline_lib.training.progress import Progress
+from tests.training.steps import Killed, die_at
 from tests.training.stores import CONTRASTS, SIZE, SLICES
 from tests.training.systems import (
     SYSTEMS,
@@ -46,41 +46,27 @@ def data(tmp_path_factory):
     return make_data(tmp_path_factory.mktemp("systems"))
 
 
+def whole(system):
+    """Settings of the training that is not killed, which has no use for checkpoints."""
+    return tiny(system, checkpoint_seconds=1000.0)
+
+
 @pytest.fixture
 def trained(data, system):
     """Folder of the system's model, which is trained once."""
     if not (data / system).exists():
-        run_here(arguments(data, tiny(system), system))
+        run_here(arguments(data, whole(system), system))
     return data / system
-
-
-class Killed(BaseException):
-    """No error that anything would handle."""
-
-
-@pytest.fixture
-def killer(monkeypatch):
-    """Let a training die amid each of the steps put into the list, before the step is counted."""
-    steps, add = [], Progress.add
-
-    def die(self, values):
-        if self.step in steps:
-            steps.remove(self.step)
-            raise Killed
-        add(self, values)
-
-    monkeypatch.setattr(Progress, "add", die)
-    # Half of the time of a training this small, and no part of what is resumed.
-    monkeypatch.setattr(job, "preflight", lambda *_: Preflight({}, 0.0, 0.0))
-    return steps
 
 
 @EVERY
 def test_a_training_that_is_killed_in_each_phase_ends_in_the_weights_of_one_that_was_not(
-    data, trained, system, killer, caplog
+    data, trained, system, monkeypatch, caplog
 ):
     deaths = KILLED_AT.get(family(system), (11,))
-    killer.extend(deaths)
+    die_at(deaths, monkeypatch)
+    # Half of the time of a training this small, and no part of what is resumed.
+    monkeypatch.setattr(job, "preflight", lambda *_: Preflight({}, 0.0, 0.0))
     command = arguments(data, tiny(system), f"{system}-killed")
     for _ in deaths:
         with pytest.raises(Killed):
@@ -95,7 +81,6 @@ def test_a_training_that_is_killed_in_each_phase_ends_in_the_weights_of_one_that
     (whole_end,), (killed_end,) = (
         [*(data / f"{name}-checkpoints").glob("*.safetensors")] for name in (system, killed.name)
     )
-    assert whole_end.name == killed_end.name
     assert_same_tensors(whole_end, killed_end)
     pd.testing.assert_frame_equal(losses(trained), losses(killed), check_exact=True)
 
@@ -111,7 +96,7 @@ def test_a_trained_model_is_a_folder_that_says_what_it_is(trained, system):
     networks = NETWORKS.get(family(system), ["model"])
     expected = {"card.json", "losses.csv", *(f"{name}.safetensors" for name in networks)}
     assert {path.name for path in trained.iterdir()} == expected
-    card, settings = read_card(trained), tiny(system)
+    card, settings = read_card(trained), whole(system)
     assert card["system"] == system and card["code"] == "digest"
     assert card["pairs"] == pairs_of(system)
     assert card["settings"] == {k: v for k, v in settings.items() if k not in ("name", "system")}

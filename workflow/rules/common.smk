@@ -25,7 +25,7 @@ from pipeline_lib.imaging.bids import (
     scan_name,
 )
 from pipeline_lib.imaging.sidecars import inherited_sidecars, sidecar_of
-from pipeline_lib.provenance import code_digest
+from pipeline_lib.provenance import code_digest, commit_of, has_changes
 from pipeline_lib.signal.sequences import Sequence
 from pipeline_lib.slices.split import make_split
 
@@ -157,16 +157,9 @@ onstart:
 
 def describe_run():
     """What is running: the commit of the workflow and the versions of its driver."""
-
-    def git(*arguments):
-        answer = subprocess.run(
-            ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True
-        )
-        return answer.stdout.strip() if answer.returncode == 0 else None
-
     return {
-        "commit": git("rev-parse", "HEAD"),
-        "dirty": bool(git("status", "--porcelain", "--untracked-files=no")),
+        "commit": commit_of(ROOT),
+        "dirty": has_changes(ROOT),
         "versions": {
             "snakemake": snakemake.__version__,
             "python (driver)": platform.python_version(),
