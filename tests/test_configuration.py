@@ -33,7 +33,9 @@ def resolved(config):
     return resolve(config, SCHEMA, SCALES)
 
 
-@pytest.mark.parametrize("path", ["config/config.yaml", "config/reduced.yaml", "config/examples/ms_longitudinal.yaml"])
+@pytest.mark.parametrize(
+    "path", ["config/config.yaml", "config/reduced.yaml", "config/examples/ms_longitudinal.yaml"]
+)
 def test_the_configurations_that_come_along_are_valid(path):
     resolved(yaml.safe_load((ROOT / path).read_text()))
 

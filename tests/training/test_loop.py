@@ -75,6 +75,7 @@ def test_a_step_in_parts_is_the_step_of_the_whole_batch(tmp_path, folders, parts
     split = training_of(tmp_path, patients, name="parts", accumulate=parts)
     # Adam divides tiny gradients by their size, so that rounding shows in the fifth digit.
     torch.testing.assert_close(flat(split.run()), flat(whole.run()), rtol=0, atol=1e-4)
+    assert (weights_of(whole.method.model) - start).abs().max() > 1e-3
     logged, expected = (
         losses(each.checkpoint.folder, each.checkpoint.losses.name).value.to_numpy()
         for each in (split, whole)

@@ -44,6 +44,24 @@ def test_a_run_ends_in_a_report_and_in_tables(finished):
     assert set(metrics["patient"]) == set(test)
 
 
+def test_systems_of_one_pair_are_trained_for_each_and_compared_on_the_same_pairs(finished):
+    trained = {path.name for path in (finished / "results/train/one_pair").iterdir()}
+    assert trained == {"unet", "pgan.PDw.T2w", "pgan.T1w.T2w"}
+    metrics = pd.read_parquet(finished / "results/evaluation/metrics.parquet")
+    for _, rows in metrics.query("experiment == 'one_pair'").groupby("model"):
+        assert set(zip(rows["source"], rows["target"], strict=True)) == {
+            ("PDw", "T2w"), ("T1w", "T2w"),
+        }  # fmt: skip
+
+
+def test_threads_and_gpus_of_a_training_rerun_nothing(finished, snakemake, tmp_path):
+    models = yaml.safe_load(TINY.read_text())["models"]
+    models["unet"] |= {"threads": 2, "gpus": 1}
+    config = write_config(tmp_path, models=models)
+    output = snakemake(finished, "results/report.html", "-n", configfile=config).stdout
+    assert planned(output) <= {"report"}
+
+
 def test_every_job_leaves_a_log_and_a_benchmark(finished):
     for rule in ("simulate", "correct_bias", "register", "train", "evaluate", "report"):
         assert list((finished / "results/logs").rglob(f"{rule}*"))
