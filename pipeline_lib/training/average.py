@@ -42,8 +42,10 @@ class WeightAverage:
     def applied(self) -> Iterator[None]:
         """Let the network have the average's weights for a while."""
         self._exchange()
-        yield
-        self._exchange()
+        try:
+            yield
+        finally:
+            self._exchange()
 
     def restore(self, weights: Mapping[str, Tensor], updates: int) -> None:
         """Go on from kept weights."""

@@ -242,7 +242,7 @@ class Job:
             "machine": str(training.machine),
             "processes": training.processes.count,
             "parameters": dict(expected.parameters),
-            "gflop_per_step": round(expected.flops / 1e9, 3),
+            "gflop_per_step": round(expected.flops * training.processes.count / 1e9, 3),
             "steps": progress.step,
             "seconds": round(progress.seconds, 1),
             "peak_gib": round(training.machine.peak_bytes() / 2**30, 3),

@@ -149,7 +149,7 @@ class Training:
         self.progress.add(values)
 
     def _log(self, phase: Phase, step: int) -> bool:
-        means = self.progress.means()
+        means = self.processes.mean(self.progress.means())
         self.journal.record(phase.name, self.progress.step, self._seconds(), means)
         self.journal.show(phase.name, step, phase.steps, self._seconds(), means)
         unusable = [name for name, value in means.items() if not np.isfinite(value)]

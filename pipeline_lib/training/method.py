@@ -156,6 +156,8 @@ def frozen(network: nn.Module) -> Iterator[None]:
     trained = [weight for weight in network.parameters() if weight.requires_grad]
     for weight in trained:
         weight.requires_grad_(False)
-    yield
-    for weight in trained:
-        weight.requires_grad_(True)
+    try:
+        yield
+    finally:
+        for weight in trained:
+            weight.requires_grad_(True)

@@ -39,7 +39,7 @@ class Preflight:
         Number of weights of each network.
     flops
         Floating-point operations of a step (a multiplication and an addition are two), forward
-        and backward, over the whole batch.
+        and backward, over this process's share of the batch.
     memory_bytes
         Expected peak: weights, gradients, moments, activations.
     """

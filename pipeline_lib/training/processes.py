@@ -7,7 +7,7 @@ with one forward pass; the methods here have several of both.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -59,14 +59,25 @@ class Processes:
                 for buffer in network.buffers():
                     dist.broadcast(buffer, src=0)
 
+    def mean(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Average numbers of the same names over the processes."""
+        if self.count == 1:
+            return dict(values)
+        sums = torch.tensor(list(values.values()), dtype=torch.float64, device=_talking_device())
+        dist.all_reduce(sums)
+        return dict(zip(values, (sums / self.count).tolist(), strict=True))
+
     def any(self, flag: bool) -> bool:
         """Tell whether a flag is set in any process, so that all stop after the same step."""
         if self.count == 1:
             return flag
-        device = "cuda" if dist.get_backend() == "nccl" else "cpu"
-        value = torch.tensor(float(flag), device=device)
+        value = torch.tensor(float(flag), device=_talking_device())
         dist.all_reduce(value, op=dist.ReduceOp.MAX)
         return bool(value.item())
+
+
+def _talking_device() -> str:
+    return "cuda" if dist.get_backend() == "nccl" else "cpu"
 
 
 @contextmanager

@@ -106,6 +106,7 @@ def test_a_trained_model_is_a_folder_that_says_what_it_is(trained, system):
     said = losses(trained)
     found = said[said.name == "validation_mse"]
     assert card["metrics"]["validation_mse"] == found.value.min()
+    assert set(found.phase) == {said.phase.iloc[-1]}  # what comes before has other aims
     assert card["steps"] == said.step.max()
 
 
