@@ -26,6 +26,7 @@ import torch
 import yaml
 
 from benchmarks.steps_here import step_here
+from pipeline_lib.training.machine import prefer_huge_pages
 
 ROOT = Path(__file__).parents[1]
 # System: module of the plain step, and its arguments.
@@ -86,6 +87,8 @@ def in_own_process(side: str, system: str, arguments: argparse.Namespace) -> dic
 
 def measure(side: str, system: str, steps: int, device: str) -> dict[str, Any]:
     """Time the best of some steps after one that warms up, and give the peak memory."""
+    if side == "here" and system == "alkan":
+        prefer_huge_pages()  # as its stage does
     torch.manual_seed(0)
     module, arguments = SYSTEMS[system]
     plain = import_module(f"benchmarks.plain.{module}").PlainStep(device=device, **arguments)

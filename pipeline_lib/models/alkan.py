@@ -75,7 +75,7 @@ class AlkanNetwork(TransferModel):
                 nn.BatchNorm2d(
                     settings.channels, eps=EPSILON, momentum=settings.batch_norm_momentum
                 ),
-                nn.ReLU(),
+                nn.ReLU(inplace=True),
             ]
             into = settings.channels
         layers.append(started_as_in_keras(nn.Conv2d(into, 1, kernel_size=3, padding=1)))

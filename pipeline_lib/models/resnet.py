@@ -12,7 +12,7 @@ def encoder(into: int, width: int, norm: Norm, bias: bool) -> nn.Sequential:
     """7x7 convolution, then two of stride 2: [.., into, y, x] to [.., 4 width, y/4, x/4]."""
     layers: list[nn.Module] = [
         nn.ReflectionPad2d(3), nn.Conv2d(into, width, kernel_size=7, bias=bias), norm(width),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
     ]  # fmt: skip
     for finer in (width, 2 * width):
         layers += down(finer, 2 * finer, norm, bias)
@@ -30,7 +30,7 @@ def decoder(width: int, norm: Norm, bias: bool) -> nn.Sequential:
 def down(into: int, out: int, norm: Norm, bias: bool) -> list[nn.Module]:
     """Halve the resolution: convolution of stride 2, normalisation, ReLU."""
     convolution = nn.Conv2d(into, out, kernel_size=3, stride=2, padding=1, bias=bias)
-    return [convolution, norm(out), nn.ReLU()]
+    return [convolution, norm(out), nn.ReLU(inplace=True)]
 
 
 def up(into: int, out: int, norm: Norm, bias: bool) -> list[nn.Module]:
@@ -38,7 +38,7 @@ def up(into: int, out: int, norm: Norm, bias: bool) -> list[nn.Module]:
     convolution = nn.ConvTranspose2d(
         into, out, kernel_size=3, stride=2, padding=1, output_padding=1, bias=bias
     )
-    return [convolution, norm(out), nn.ReLU()]
+    return [convolution, norm(out), nn.ReLU(inplace=True)]
 
 
 class ResidualBlock(nn.Module):
@@ -52,7 +52,7 @@ class ResidualBlock(nn.Module):
             return [nn.ReflectionPad2d(1), layer, norm(channels)]
 
         drop = [nn.Dropout(dropout)] if dropout else []
-        self.layers = nn.Sequential(*convolution(), nn.ReLU(), *drop, *convolution())
+        self.layers = nn.Sequential(*convolution(), nn.ReLU(inplace=True), *drop, *convolution())
 
     def forward(self, x: Tensor) -> Tensor:
         """Change [batch, channel, row, column] by a residual."""

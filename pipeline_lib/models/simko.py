@@ -157,8 +157,8 @@ class SimkoGenerator(TransferModel):
 
 
 def _pair(into: int, middle: int, out: int, momentum: float | None) -> nn.Sequential:
-    layers: list[nn.Module] = [_convolution(into, middle), nn.ReLU()]
-    layers += [_convolution(middle, out), nn.ReLU()]
+    layers: list[nn.Module] = [_convolution(into, middle), nn.ReLU(inplace=True)]
+    layers += [_convolution(middle, out), nn.ReLU(inplace=True)]
     if momentum is not None:
         layers.append(nn.BatchNorm2d(out, eps=1e-3, momentum=momentum))
     return nn.Sequential(*layers)

@@ -5,12 +5,13 @@ from pipeline_lib.slices.selection import Channels, Patches
 from pipeline_lib.stages.command import run_stage
 from pipeline_lib.stages.training_command import job_of, one_pair, training_parser
 from pipeline_lib.training.alkan import AlkanTraining, AlkanTrainingSettings, training_mean
-from pipeline_lib.training.machine import Machine
+from pipeline_lib.training.machine import Machine, prefer_huge_pages
 from pipeline_lib.training.settings import settings_of
 
 
 def main() -> None:
     """Train one model on one fold."""
+    prefer_huge_pages()
     job = job_of(training_parser(__doc__).parse_args())
     size = settings_of(AlkanSettings, job.model)
     settings = settings_of(AlkanTrainingSettings, job.model)
