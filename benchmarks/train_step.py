@@ -7,6 +7,9 @@ other in processes of their own, so that the peak memory is each one's. `plain` 
 pass as the text says; `here` is the project's step at paper scale in the precision that `auto`
 chooses. The best of several steps counts, on both sides. What a step reaches is given as a share
 of a large matrix product's rate, measured in the same run, in bfloat16 and in float32.
+
+CRL is measured on one patch of 32 x 32 pixels in 7 contrasts: the 42 passes of the plain form keep
+some 50 GiB at the published 4 x 64 x 64.
 """
 
 import argparse
