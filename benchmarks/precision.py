@@ -105,7 +105,7 @@ def page(errors: dict[tuple[str, str, int], float], models: Iterable[str], seeds
         )
     return "\n".join(
         [
-            "# Float32 and bfloat16", "", (__doc__ or "").split("\n\n", 2)[2].strip(), "",
+            "# Float32 and bfloat16", "", "`python -m benchmarks.precision` " + (__doc__ or "").split("\n\n", 2)[2].strip(), "",
             f"Validation MSE, mean ± SD over {seeds} seeds; the difference is in SDs over seeds.",
             "", "| model | float32 | bfloat16 | difference |", "|---|---|---|---|", *rows, "",
         ]
