@@ -103,9 +103,10 @@ def page(errors: dict[tuple[str, str, int], float], models: Iterable[str], seeds
             f"| {model} | {mean(full):.5f} ± {stdev(full):.5f} | {mean(half):.5f} ± "
             f"{stdev(half):.5f} | {(mean(half) - mean(full)) / spread:+.1f} |"
         )
+    how = (__doc__ or "").split("\n\n", 2)[2].strip()
     return "\n".join(
         [
-            "# Float32 and bfloat16", "", "`python -m benchmarks.precision` " + (__doc__ or "").split("\n\n", 2)[2].strip(), "",
+            "# Float32 and bfloat16", "", f"`python -m benchmarks.precision results` {how}", "",
             f"Validation MSE, mean ± SD over {seeds} seeds; the difference is in SDs over seeds.",
             "", "| model | float32 | bfloat16 | difference |", "|---|---|---|---|", *rows, "",
         ]
