@@ -25,7 +25,6 @@ from pipeline_lib.training.systems import build_model
 
 CONTRASTS = 7
 SIMKO_CONTRASTS = 5
-# Phases by system: the last one, but for the autoencoder, which is Param-Net's first.
 TISSUES = tuple(f"tissue{number}" for number in range(7))
 
 

@@ -79,3 +79,19 @@ def test_what_the_snakefile_imports_needs_no_numerical_package():
         text = path.read_text() if path.exists() else ""
         for package in ("numpy", "nibabel", "pandas", "torch", "ants"):
             assert f"import {package}" not in text, f"{path} imports {package}"
+
+
+def test_a_training_reaches_no_network_of_another_system():
+    stages = sorted((PACKAGE / "stages").glob("train_*.py"))
+    families = {path.stem.removeprefix("train_") for path in stages}
+    for stage in stages:
+        reached, waiting = set(), [f"pipeline_lib.stages.{stage.stem}"]
+        while waiting:
+            name = waiting.pop()
+            path = ROOT / f"{name.replace('.', '/')}.py"
+            if name not in reached and path.exists():
+                reached.add(name)
+                waiting += imported_modules(path, ROOT)
+        own = stage.stem.removeprefix("train_")
+        assert f"pipeline_lib.models.{own}" in reached
+        assert not {f"pipeline_lib.models.{name}" for name in families - {own}} & reached

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipeline_lib.errors import InputError
+from pipeline_lib.errors import InputError, check_choice
 from pipeline_lib.models.interface import TransferModel
 from pipeline_lib.signal.sequences import Sequence
 
@@ -45,9 +45,7 @@ class CrlSettings:
     conditioning: Conditioning
 
     def __post_init__(self) -> None:
-        if self.conditioning not in get_args(Conditioning):
-            allowed = " or ".join(get_args(Conditioning))
-            raise InputError(f"conditioning is {allowed}, not {self.conditioning!r}")
+        check_choice("conditioning", self.conditioning, get_args(Conditioning))
         if self.channels % HEADS:
             raise InputError(f"channels is {self.channels}; crl needs a multiple of {HEADS}.")
 

@@ -14,11 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipeline_lib.errors import InputError
+from pipeline_lib.errors import InputError, check_choice
 from pipeline_lib.models.interface import TransferModel
 from pipeline_lib.models.layers import from_signed, padded, started_as_in_keras, to_signed
 from pipeline_lib.models.paramnet_autoencoder import SLOPE, Autoencoder
-from pipeline_lib.models.unet import FEATURES_A_SEQUENCE, sequence_features
+from pipeline_lib.models.sequence_features import FEATURES_A_SEQUENCE, sequence_features
 from pipeline_lib.signal.sequences import Sequence
 
 Conditioning = Literal["planes", "film"]
@@ -51,9 +51,7 @@ class ParamNetSettings:
     conditioning: Conditioning
 
     def __post_init__(self) -> None:
-        if self.conditioning not in get_args(Conditioning):
-            allowed = " or ".join(get_args(Conditioning))
-            raise InputError(f"conditioning is {allowed}, not {self.conditioning!r}")
+        check_choice("conditioning", self.conditioning, get_args(Conditioning))
         unknown = [name for name in self.parameters if name not in TIMES]
         if unknown or not self.parameters:
             raise InputError(f"parameters are some of {', '.join(TIMES)}, not {self.parameters}")
@@ -118,7 +116,7 @@ class ParamNet(TransferModel):
         """Give what the network is told, [batch, number].
 
         Planes get seconds, unscaled, the source's times first (as in the notebooks); FiLM gets
-        logarithmic features of the same sequences (see `models.unet.sequence_features`).
+        logarithmic features of the same sequences (see `models.sequence_features`).
         """
         told = (targets,) if self.settings.default_source else (sources, targets)
         if self.film:

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipeline_lib.errors import InputError
+from pipeline_lib.errors import InputError, check_choice
 from pipeline_lib.models.interface import TransferModel
 from pipeline_lib.models.layers import padded, started_as_in_keras
 from pipeline_lib.signal.equations import Form, signal
@@ -51,8 +51,7 @@ class SimkoSettings:
     batch_norm_momentum: float
 
     def __post_init__(self) -> None:
-        if self.signal not in get_args(Form):
-            raise InputError(f"signal is {' or '.join(get_args(Form))}, not {self.signal!r}")
+        check_choice("signal", self.signal, get_args(Form))
 
     def check(self, contrasts: Mapping[str, Sequence]) -> None:
         """Refuse contrasts that the signal equation does not know.

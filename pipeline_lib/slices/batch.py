@@ -86,17 +86,15 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """Give the same batch on a device."""
-        return self._mapped(
-            lambda value: (
-                value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
-            )
-        )
+        return self.with_tensors(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pin_memory(self) -> "Batch":
         """Give the same batch in memory that a GPU reads without a copy."""
-        return self._mapped(
-            lambda value: value.pin_memory() if isinstance(value, Tensor) else value
-        )
+        return self.with_tensors(lambda tensor: tensor.pin_memory())
+
+    def with_tensors(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        """Give the same batch with every tensor changed."""
+        return self._mapped(lambda value: change(value) if isinstance(value, Tensor) else value)
 
     def split(self, parts: int) -> list["Batch"]:
         """Split into `parts` batches of the same length, which must be possible."""

@@ -5,10 +5,11 @@ from pathlib import Path
 from pipeline_lib.slices.selection import Channels
 from pipeline_lib.slices.store import PatientSlices
 from pipeline_lib.stages.command import run_stage, stage_parser
-from pipeline_lib.training.card import load_model, read_card
+from pipeline_lib.training.card import read_card
 from pipeline_lib.training.job import folders_by_split
 from pipeline_lib.training.machine import this_machine
 from pipeline_lib.training.prediction import predict_patients
+from pipeline_lib.training.systems import load_model
 
 
 def main() -> None:

@@ -1,11 +1,14 @@
 """Train pGAN (Dar et al. 2019) on one pair of contrasts."""
 
-from pipeline_lib.models.perceptual import EdgeDistance, VggDistance, read_vgg16
 from pipeline_lib.models.pgan import PganGenerator, PganSettings
 from pipeline_lib.slices.selection import Channels
 from pipeline_lib.stages.command import run_stage
 from pipeline_lib.stages.training_command import job_of, one_pair, training_parser
-from pipeline_lib.training.conditional_gan import ConditionalGan, ConditionalGanSettings
+from pipeline_lib.training.conditional_gan import (
+    ConditionalGan,
+    ConditionalGanSettings,
+    perceptual_of,
+)
 from pipeline_lib.training.machine import Machine
 from pipeline_lib.training.settings import settings_of
 
@@ -16,12 +19,10 @@ def main() -> None:
     size = settings_of(PganSettings, job.model)
     settings = settings_of(ConditionalGanSettings, job.model)
     channels = Channels(neighbours=size.slices // 2)
-    path = settings.perceptual_weights
-    vgg16 = read_vgg16(path) if path else None
+    perceptual = perceptual_of(settings)
 
     def build(machine: Machine) -> ConditionalGan:
-        perceptual = EdgeDistance() if vgg16 is None else VggDistance(vgg16)
-        return ConditionalGan(PganGenerator(size), perceptual, settings, machine)
+        return ConditionalGan(PganGenerator(size), perceptual(), settings, machine)
 
     job.run(build, one_pair(job, "none", channels), channels)
 

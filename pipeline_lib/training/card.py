@@ -4,14 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
-from pipeline_lib.errors import InputError
 from pipeline_lib.files import folder_written_whole, read_json, write_json
-from pipeline_lib.models.interface import TransferModel
-from pipeline_lib.training.systems import build_model
 
 CARD = "card.json"
 
@@ -48,26 +44,3 @@ def write_model(
 def read_card(folder: str | Path) -> dict[str, Any]:
     """Read what a model's folder says of it."""
     return read_json(Path(folder) / CARD)
-
-
-def load_model(folder: str | Path) -> TransferModel:
-    """Load a trained model, on the CPU and ready to predict.
-
-    Raises
-    ------
-    InputError
-        If a file is missing or damaged, or the weights are not of the model that the card names.
-    """
-    folder = Path(folder)
-    card = read_card(folder)
-    weights = folder / "model.safetensors"
-    try:
-        model = build_model(card["system"], card["settings"], card["tissues"])
-        model.load_state_dict(load_file(weights))
-    except FileNotFoundError:
-        raise InputError(f"{weights} is missing; train the model again.") from None
-    except (KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        raise InputError(
-            f"{folder} is no model that this version can read ({error}); train it again."
-        ) from None
-    return model.eval()

@@ -1,6 +1,6 @@
 """Training of pGAN, ResViT and PTNet: a target image, and a discriminator of pairs of images."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from pipeline_lib.errors import InputError
+from pipeline_lib.errors import check_choice
 from pipeline_lib.models.interface import TransferModel
 from pipeline_lib.models.layers import to_signed
 from pipeline_lib.models.patch_discriminator import (
@@ -16,6 +16,7 @@ from pipeline_lib.models.patch_discriminator import (
     paired,
     squared_verdict,
 )
+from pipeline_lib.models.perceptual import EdgeDistance, VggDistance, read_vgg16
 from pipeline_lib.slices.batch import Batch
 from pipeline_lib.training.machine import Machine
 from pipeline_lib.training.method import Losses, Method, PassOnce, Phase, Update, frozen
@@ -63,9 +64,23 @@ class ConditionalGanSettings:
     generator_first: bool
 
     def __post_init__(self) -> None:
-        if self.reconstruction not in get_args(Reconstruction):
-            allowed = " or ".join(get_args(Reconstruction))
-            raise InputError(f"reconstruction is {allowed}, not {self.reconstruction!r}")
+        check_choice("reconstruction", self.reconstruction, get_args(Reconstruction))
+
+
+def perceptual_of(settings: ConditionalGanSettings) -> Callable[[], nn.Module | None]:
+    """Give what builds the perceptual distance that the settings ask for; the file is read here.
+
+    Raises
+    ------
+    InputError
+        If `perceptual_weights` names no file of VGG16's weights.
+    """
+    if not settings.perceptual_weight:
+        return lambda: None
+    if not settings.perceptual_weights:
+        return EdgeDistance
+    vgg16 = read_vgg16(settings.perceptual_weights)
+    return lambda: VggDistance(vgg16)
 
 
 class ConditionalGan(Method):
@@ -151,18 +166,17 @@ class ConditionalGan(Method):
             return self.discriminator(paired(to_signed(batch.source), image))
 
     def _discriminate(self, batch: Batch) -> Losses:
-        last = self.settings.generator_first
-        if last:
+        generator_first = self.settings.generator_first
+        if generator_first:
             generated = self._waiting.pop(0)
         else:
             generated = self._generated.of(batch, last_use=False).detach()
         fake = _verdict(self._judged(batch, generated), real=False)
-        real = _verdict(self._of_target.of(batch, last or not self._matches), real=True)
+        real = _verdict(self._of_target.of(batch, generator_first or not self._matches), real=True)
         return (fake + real) / 2, {"d_fake": fake, "d_real": real}
 
     def _deceive(self, batch: Batch) -> Losses:
         settings = self.settings
-        last = not settings.generator_first
         generated, target = self._generated.of(batch, last_use=True), _target(batch)
         if settings.generator_first:
             self._waiting.append(generated.detach())
@@ -177,7 +191,8 @@ class ConditionalGan(Method):
                 terms["perceptual"] = self.perceptual(generated, target)
             loss = loss + settings.perceptual_weight * terms["perceptual"]
         if self._matches:
-            terms["features"] = feature_distance(judged, self._of_target.of(batch, last))
+            of_target = self._of_target.of(batch, not settings.generator_first)
+            terms["features"] = feature_distance(judged, of_target)
             loss = loss + settings.feature_weight * terms["features"]
         return loss, terms
 

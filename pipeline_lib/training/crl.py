@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.optim import Adam
 from torch.utils.checkpoint import checkpoint
 
-from pipeline_lib.errors import InputError
+from pipeline_lib.errors import check_choice
 from pipeline_lib.models.crl import CrlNetwork
 from pipeline_lib.slices.batch import Batch
 from pipeline_lib.training.machine import Machine
@@ -50,9 +50,7 @@ class CrlTrainingSettings:
     patch_margin: int
 
     def __post_init__(self) -> None:
-        if self.structure not in get_args(Structure):
-            allowed = " or ".join(get_args(Structure))
-            raise InputError(f"structure is {allowed}, not {self.structure!r}")
+        check_choice("structure", self.structure, get_args(Structure))
 
 
 class CrlTraining(Descent):

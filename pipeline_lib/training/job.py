@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 
 from pipeline_lib.errors import InputError
@@ -18,6 +17,7 @@ from pipeline_lib.provenance import commit_of
 from pipeline_lib.signal.sequences import Sequence
 from pipeline_lib.slices.datasets import PairedSlices, UnpairedSlices, batches
 from pipeline_lib.slices.selection import Channels
+from pipeline_lib.slices.split import read_split
 from pipeline_lib.slices.store import PatientSlices
 from pipeline_lib.training.card import write_model
 from pipeline_lib.training.checkpoint import Checkpoint, training_digest
@@ -278,15 +278,9 @@ def folders_by_split(slices: Listing[Path], split: Path, fold: int) -> dict[str,
     InputError
         If the table lacks the fold, or a patient has no slices.
     """
-    table = pd.read_csv(split, dtype={"patient": str})
-    table = table[table["fold"] == fold]
-    if table.empty:
-        raise InputError(f"{split} has no fold {fold}")
+    parts = read_split(split, fold)
     of_patient = {path.name: path for path in slices}
-    missing = [patient for patient in table["patient"] if patient not in of_patient]
+    missing = [name for part in SPLITS for name in parts[part] if name not in of_patient]
     if missing:
         raise InputError(f"{split} names {missing[0]}, of which there are no slices")
-    return {
-        name: [of_patient[patient] for patient in table.loc[table["split"] == name, "patient"]]
-        for name in SPLITS
-    }
+    return {part: [of_patient[patient] for patient in parts[part]] for part in SPLITS}

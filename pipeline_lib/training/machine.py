@@ -9,7 +9,7 @@ from typing import Literal, TypeVar, get_args
 
 import torch
 
-from pipeline_lib.errors import InputError
+from pipeline_lib.errors import check_choice
 
 Precision = Literal["auto", "float32", "bfloat16"]
 Network = TypeVar("Network", bound=torch.nn.Module)
@@ -77,8 +77,7 @@ def this_machine(precision: Precision) -> Machine:
     InputError
         If it is none of these.
     """
-    if precision not in get_args(Precision):
-        raise InputError(f"precision is {' or '.join(get_args(Precision))}, not {precision!r}")
+    check_choice("precision", precision, get_args(Precision))
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

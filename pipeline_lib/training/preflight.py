@@ -7,7 +7,7 @@ and no memory, and what it would allocate and compute is counted.
 import weakref
 from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Listing
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,10 @@ from pipeline_lib.slices.batch import Batch
 from pipeline_lib.training.machine import Machine, Network
 from pipeline_lib.training.method import Method
 
-# Two running means a weight, as all our optimisers (Adam, NAdam, AdamW) have, and the gradient.
+# Running means of a weight in our optimisers (Adam, NAdam, AdamW).
 MOMENTS = 2
-# PyTorch itself, the slices in flight, and what convolutions borrow; measured at 300 to 600 MB.
+# PyTorch itself and what convolutions borrow: 0.1 to 1.0 GiB in
+# benchmarks/results/2026-11-21-train-step.md.
 OVERHEAD_BYTES = 500e6
 
 
@@ -75,7 +76,8 @@ def preflight(
     imagined = _Imagined(machine.device, machine.precision)
     with FakeTensorMode(allow_non_fake_inputs=True) as mode, machine.device:
         method = build(imagined)
-        part = _faked(batch, mode, machine).split(accumulate)[0]
+        faked = batch.with_tensors(lambda tensor: mode.from_tensor(tensor).to(machine.device))
+        part = faked.split(accumulate)[0]
         costs = [_phase_cost(method, phase.name, part) for phase in method.phases]
     kept = sum(_bytes(network.state_dict().values()) for network in method.networks().values())
     moments = MOMENTS * sum(
@@ -84,18 +86,13 @@ def preflight(
         for group in optimizer.param_groups
     )
     return Preflight(
-        parameters=parameters_of(method),
+        parameters={
+            name: sum(weight.numel() for weight in network.parameters())
+            for name, network in method.networks().items()
+        },
         flops=max(flops for flops, _ in costs) * accumulate,
         memory_bytes=kept + moments + max(peak for _, peak in costs) + OVERHEAD_BYTES,
     )
-
-
-def parameters_of(method: Method) -> dict[str, int]:
-    """Give the number of weights of each network."""
-    return {
-        name: sum(weight.numel() for weight in network.parameters())
-        for name, network in method.networks().items()
-    }
 
 
 def check_memory(expected: Preflight, machine: Machine, accumulate: int) -> None:
@@ -159,14 +156,6 @@ def _phase_cost(method: Method, phase: str, part: Batch) -> tuple[float, int]:
             loss, _ = update.losses(part)
             loss.backward()
     return float(counter.get_total_flops()), allocations.peak
-
-
-def _faked(batch: Batch, mode: FakeTensorMode, machine: Machine) -> Batch:
-    values = {field.name: getattr(batch, field.name) for field in fields(batch)}
-    for name, value in values.items():
-        if isinstance(value, Tensor):
-            values[name] = mode.from_tensor(value).to(machine.device)
-    return Batch(**values)
 
 
 def _bytes(tensors: Any) -> int:

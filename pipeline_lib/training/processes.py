@@ -41,7 +41,7 @@ class Processes:
         return self.rank == 0
 
     def average_gradients(self, weights: Iterable[Tensor]) -> None:
-        """Replace each gradient by the mean over the processes, in one message a data type."""
+        """Replace each gradient by the mean over the processes, in one message."""
         if self.count == 1:
             return
         gradients = [weight.grad for weight in weights if weight.grad is not None]

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 from torch import Tensor
 from torch.optim import AdamW
 
-from pipeline_lib.errors import InputError
+from pipeline_lib.errors import check_choice
 from pipeline_lib.models.unet import UNet
 from pipeline_lib.slices.batch import Batch
 from pipeline_lib.training.machine import Machine
@@ -45,8 +45,7 @@ class RegressionSettings:
     background: float
 
     def __post_init__(self) -> None:
-        if self.loss not in get_args(Loss):
-            raise InputError(f"loss is {' or '.join(get_args(Loss))}, not {self.loss!r}")
+        check_choice("loss", self.loss, get_args(Loss))
 
 
 class Regression(Descent):

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from torch import nn
+
 from pipeline_lib.models.resvit import ResVitGenerator
 from pipeline_lib.training.conditional_gan import ConditionalGan, ConditionalGanSettings
 from pipeline_lib.training.machine import Machine
@@ -41,8 +43,9 @@ class ResVitTraining(ConditionalGan):
         first: ResVitTrainingSettings,
         settings: ConditionalGanSettings,
         machine: Machine,
+        perceptual: nn.Module | None = None,
     ) -> None:
-        super().__init__(model, None, settings, machine)
+        super().__init__(model, perceptual, settings, machine)
         self.first = first
         self.generator = model
         self.phases = (

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import NAdam, Optimizer
 
-from pipeline_lib.errors import InputError
+from pipeline_lib.errors import check_choice
 from pipeline_lib.models.simko import SimkoGenerator
 from pipeline_lib.slices.batch import Batch
 from pipeline_lib.training.machine import Machine
@@ -57,9 +57,7 @@ class SimkoTrainingSettings:
     adversarial_steps: int
 
     def __post_init__(self) -> None:
-        if self.discriminator not in get_args(Discriminator):
-            allowed = " or ".join(get_args(Discriminator))
-            raise InputError(f"discriminator is {allowed}, not {self.discriminator!r}")
+        check_choice("discriminator", self.discriminator, get_args(Discriminator))
 
 
 class SimkoTraining(Method):

@@ -1,8 +1,15 @@
-"""Every system by its name, with fresh weights."""
+"""Every system by its name, with fresh weights or with trained ones.
+
+No training imports this: its code would reach every system, and one's change retrain all.
+"""
 
 from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Listing
+from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 from pipeline_lib.errors import InputError
 from pipeline_lib.models.alkan import AlkanNetwork, AlkanSettings
@@ -14,6 +21,7 @@ from pipeline_lib.models.ptnet import PtNet, PtNetSettings
 from pipeline_lib.models.resvit import ResVitGenerator, ResVitSettings
 from pipeline_lib.models.simko import SimkoGenerator, SimkoSettings
 from pipeline_lib.models.unet import UNet, UNetSettings
+from pipeline_lib.training.card import read_card
 from pipeline_lib.training.settings import settings_of
 
 Builder = Callable[[Mapping[str, Any], Listing[str]], TransferModel]
@@ -54,3 +62,26 @@ def build_model(
     if family not in BUILDERS:
         raise InputError(f"there is no system {system!r}; it is one of {', '.join(BUILDERS)}")
     return BUILDERS[family](settings, tissues)
+
+
+def load_model(folder: str | Path) -> TransferModel:
+    """Load a trained model, on the CPU and ready to predict.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or damaged, or the weights are not of the model that the card names.
+    """
+    folder = Path(folder)
+    card = read_card(folder)
+    weights = folder / "model.safetensors"
+    try:
+        model = build_model(card["system"], card["settings"], card["tissues"])
+        model.load_state_dict(load_file(weights))
+    except FileNotFoundError:
+        raise InputError(f"{weights} is missing; train the model again.") from None
+    except (KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise InputError(
+            f"{folder} is no model that this version can read ({error}); train it again."
+        ) from None
+    return model.eval()

@@ -59,6 +59,7 @@ class Validation:
         count = min(self.slices, len(store))
         rows = np.unique(np.linspace(0, len(store) - 1, count).round().astype(int))
         sequences = list(store.contrasts.values())
+        acquired = torch.from_numpy(store.images[rows]).to(machine.device)
         body = torch.from_numpy(store.body[rows] > 0).to(machine.device)
         errors = []
         for source in dict.fromkeys(source for source, _ in self.pairs):
@@ -66,11 +67,10 @@ class Validation:
             if not targets:
                 continue
             images = torch.from_numpy(self.channels.read_all(store, rows, source))
-            truth = torch.from_numpy(store.images[rows][:, targets]).to(machine.device)
             with machine.autocast():
                 predicted = model.predict_all(
                     images.to(machine.device), sequences[source], [sequences[to] for to in targets]
                 )
-            squared = (predicted - truth) ** 2
+            squared = (predicted - acquired[:, targets]) ** 2
             errors += [squared[:, index][body].mean().item() for index in range(len(targets))]
         return float(np.mean(errors))

@@ -6,7 +6,7 @@ from torch import nn
 from pipeline_lib.errors import InputError
 from pipeline_lib.models.paramnet import ParamNet, ParamNetSettings, with_constant_planes
 from pipeline_lib.models.paramnet_autoencoder import Autoencoder
-from pipeline_lib.models.unet import sequence_features
+from pipeline_lib.models.sequence_features import sequence_features
 from pipeline_lib.signal.sequences import Sequence
 from tests.models.probes import Calls, convolutions, weights
 

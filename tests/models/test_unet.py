@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline_lib.models.unet import UNet, UNetSettings, sequence_features
+from pipeline_lib.models.sequence_features import sequence_features
+from pipeline_lib.models.unet import UNet, UNetSettings
 from pipeline_lib.signal.sequences import Sequence
 from tests.models.probes import convolutions, linears
 

@@ -11,8 +11,9 @@ from safetensors.torch import load_file
 from pipeline_lib.slices.selection import Channels
 from pipeline_lib.slices.store import PatientSlices
 from pipeline_lib.training import job
-from pipeline_lib.training.card import load_model, read_card
+from pipeline_lib.training.card import read_card
 from pipeline_lib.training.preflight import Preflight
+from pipeline_lib.training.systems import load_model
 from tests.training.steps import Killed, die_at
 from tests.training.stores import CONTRASTS, SIZE, SLICES
 from tests.training.systems import (
