@@ -13,7 +13,8 @@ report: setup
 
 # The papers' networks on one GPU, in a folder of its own; the table names the machine and the day.
 paper-scale: setup
-	$(SNAKEMAKE) results/report.html --configfile $(CURDIR)/config/reduced.yaml --directory reduced
+	$(SNAKEMAKE) results/report.html --configfile $(CURDIR)/config/config.yaml \
+		--config scale=reduced --directory reduced
 	.venv/stages/bin/python -m benchmarks.trainings reduced/results \
 		--output benchmarks/results/$$(date +%F)-reduced.md
 
@@ -24,7 +25,7 @@ test: setup .venv/stages/.tested
 	.venv/driver/bin/snakefmt --check Snakefile workflow
 	.venv/stages/bin/python -m pytest -n $(CORES)
 
-setup: .venv/driver/.made .venv/stages/.made
+setup: .venv/driver/.made .venv/stages/.made .venv/stages/bin/recontrast
 
 # ANTs wants numpy < 2.4 and the SLURM plugin numpy >= 2.4.5, so Snakemake and the stages have
 # an environment each. torch comes first and by its exact pin: an open range would bring several
@@ -40,6 +41,11 @@ setup: .venv/driver/.made .venv/stages/.made
 	$(PYTHON) -m venv .venv/stages
 	.venv/stages/bin/python -m pip install --quiet torch==2.13.0
 	.venv/stages/bin/python -m pip install --quiet --requirement requirements/stages.txt
+	touch $@
+
+# The command runs the code of this folder. Its build tool came with torch: nothing is downloaded.
+.venv/stages/bin/recontrast: pyproject.toml .venv/stages/.made
+	.venv/stages/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 .venv/stages/.tested: requirements/test.txt .venv/stages/.made

@@ -3,12 +3,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline_lib.configuration import resolve, transfers_one_pair
+from pipeline_lib.checks import transfers_one_pair
+from pipeline_lib.composition import composed, without_absent
+from pipeline_lib.configuration import resolve
 from pipeline_lib.errors import InputError
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
 SCALES = yaml.safe_load((ROOT / "config/scales.yaml").read_text())
+PAPERS = ("simko2021", "alkan2017", "crl2024", "narang2022")
 
 
 @pytest.fixture
@@ -33,11 +36,69 @@ def resolved(config):
     return resolve(config, SCHEMA, SCALES)
 
 
+def read(path):
+    return yaml.safe_load((ROOT / path).read_text())
+
+
+@pytest.mark.parametrize("scale", ["smoke", "reduced", "paper"])
 @pytest.mark.parametrize(
-    "path", ["config/config.yaml", "config/reduced.yaml", "config/examples/ms_longitudinal.yaml"]
+    "path",
+    [
+        "config/config.yaml",
+        "config/examples/ms_longitudinal.yaml",
+        *(f"config/experiments/{paper}.yaml" for paper in PAPERS),
+    ],
 )
-def test_the_configurations_that_come_along_are_valid(path):
-    resolved(yaml.safe_load((ROOT / path).read_text()))
+def test_the_configurations_that_come_along_are_valid_at_every_scale(path, scale):
+    complete, _ = without_absent(composed(read(path) | {"scale": scale}, read))
+    assert resolved(complete)["scale"] == scale
+
+
+def test_the_default_runs_the_four_papers_as_their_own_files_do():
+    whole = resolved(without_absent(composed(read("config/config.yaml"), read))[0])
+    assert {each["paper"] for each in whole["experiments"].values()} == set(PAPERS)
+    for paper in PAPERS:
+        alone, _ = without_absent(composed(read(f"config/experiments/{paper}.yaml"), read))
+        for name, experiment in resolved(alone)["experiments"].items():
+            assert experiment == whole["experiments"][name]
+
+
+def test_drawn_contrasts_pairs_and_unseen_ones_are_named(config):
+    config["datasets"]["pelvis"]["drawn_contrasts"] = {
+        "count": 6, "te": [0.02, 1.0], "tr": [1.2, 10.0]
+    }  # fmt: skip
+    asked = {"pairs": {"drawn": 9}, "unseen": {"drawn": 2}}
+    config["experiments"]["pelvis"] |= asked
+    complete = resolved(config)
+    contrasts = complete["datasets"]["pelvis"]["contrasts"]
+    experiment = complete["experiments"]["pelvis"]
+    assert len(contrasts) == 8
+    assert len(experiment["pairs"]) == 9
+    assert len(experiment["unseen"]) == 2
+    assert {name for pair in experiment["pairs"] for name in pair} <= set(contrasts)
+    assert "PDw" not in experiment["unseen"]
+
+
+@pytest.mark.parametrize(
+    ("split", "said"),
+    [
+        ({"leaked": "image", "train": 3}, "share of the images"),
+        ({"leaked": "slice", "train": 0.5, "test": 1}, "share of the images"),
+        ({"patients": ["sub-001"], "test": 1}, "for a leaked split"),
+        ({"train": 0.5, "test": 1}, "numbers of patients to draw"),
+    ],
+)
+def test_a_split_that_means_nothing_is_told(config, split, said):
+    config["experiments"]["pelvis"]["split"] = split
+    with pytest.raises(InputError, match=said):
+        resolved(config)
+
+
+def test_a_system_of_one_pair_is_not_tested_on_other_datasets(config):
+    config["models"]["unet"]["conditioned"] = False
+    config["experiments"]["pelvis"]["external"] = ["pelvis"]
+    with pytest.raises(InputError, match="can't test it on other datasets"):
+        resolved(config)
 
 
 def test_defaults_are_filled_in(config):
@@ -86,7 +147,7 @@ def change(config, path, value):
         (
             "datasets.pelvis.register.transform",
             "rigit",
-            r"datasets.pelvis.register.transform is 'rigit'; allowed: rigid, affine, syn "
+            r"datasets.pelvis.register.transform is 'rigit'; allowed: rigid, affine, syn, none "
             ".did you mean rigid",
         ),
         ("datasets.pelvis.virtual.noise", -1, "it must be at least 0"),
