@@ -50,7 +50,7 @@ class SessionVolumes:
     session
         `sub-01_ses-1`.
     images
-        float32 [x, y, z] of each contrast.
+        float32 [x, y, z] of each contrast; asked for once, one after the other.
     body, tissues
         uint8 [x, y, z].
     affine
@@ -107,10 +107,14 @@ def cut_session(volumes: SessionVolumes, settings: SliceSettings, scale: float) 
             f"No slice of {volumes.session} has {settings.minimum_body:g} of its pixels in the "
             "body; set `slices: minimum_body` lower or `slices: size` smaller."
         )
-    turned = [to_orientation(image, volumes.affine, codes)[0] for image in volumes.images.values()]
+    images = np.empty((len(kept), len(volumes.images), *settings.size), dtype=np.float32)
+    for place, volume in enumerate(volumes.images.values()):
+        turned, _ = to_orientation(volume, volumes.affine, codes)
+        for row, i in enumerate(kept):
+            images[row, place] = frame.image(turned[i]) / scale
     return SessionSlices(
         session=volumes.session,
-        images=np.stack([[frame.image(image[i]) / scale for image in turned] for i in kept]),
+        images=images,
         body=cut_body[kept],
         tissues=np.stack([frame.labels(tissues[i]) for i in kept]),
         indices=tuple(int(i) for i in kept),
@@ -143,7 +147,12 @@ def join_sessions(
     return PatientSlices(
         patient=patient,
         contrasts=sequences,
-        images=np.concatenate([session.images for session in sessions]),
+        # Of hundreds of contrasts a copy would be as large as all else together.
+        images=(
+            np.concatenate([session.images for session in sessions])
+            if len(sessions) > 1
+            else first.images
+        ),
         body=np.concatenate([session.body for session in sessions]),
         tissues=np.concatenate([session.tissues for session in sessions]),
         tissue_names=tissue_names,

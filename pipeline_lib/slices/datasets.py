@@ -23,13 +23,18 @@ from pipeline_lib.slices.unpair import shift_image
 
 
 class _Slices(Dataset[Sample]):
-    """Slice stores opened where they are read, so that a worker gets paths and no arrays."""
+    """Slice stores opened where they are read, so that a worker gets paths and no images."""
 
-    def __init__(self, folders: Listing[Path], seed: int) -> None:
+    def __init__(
+        self, folders: Listing[Path], seed: int, held: Listing[np.ndarray | None] | None
+    ) -> None:
         if not folders:
             raise InputError("the split leaves no patient to train on; give `train` a patient")
         self.folders = tuple(folders)
         self.seed = seed
+        self.held = (None,) * len(folders) if held is None else tuple(held)
+        if len(self.held) != len(self.folders):
+            raise ValueError(f"held of {len(self.held)} patients for {len(self.folders)} folders")
 
     @cached_property
     def stores(self) -> tuple[PatientSlices, ...]:
@@ -46,7 +51,8 @@ class _Slices(Dataset[Sample]):
 class PairedSlices(_Slices):
     """One source contrast of a slice, drawn for each sample, and its target contrasts.
 
-    An epoch is every slice (every patch of a grid) of every patient once.
+    An epoch is every slice (every patch of a grid) of every patient once, where it has a pair of
+    held images (see `Selection`).
 
     Parameters
     ----------
@@ -56,13 +62,44 @@ class PairedSlices(_Slices):
         Of the order and of the draws.
     selection
         Which contrasts, channels and parts of a slice.
+    held
+        Of each patient the images to train on, bool [slice, contrast], or `None` for all.
+
+    Attributes
+    ----------
+    rows
+        Of each patient the slices of an epoch.
+
+    Raises
+    ------
+    InputError
+        If no patient has a pair of held images, or a model is shown neighbours of single ones.
     """
 
-    def __init__(self, folders: Listing[Path], seed: int, selection: Selection) -> None:
-        super().__init__(folders, seed)
+    def __init__(
+        self,
+        folders: Listing[Path],
+        seed: int,
+        selection: Selection,
+        held: Listing[np.ndarray | None] | None = None,
+    ) -> None:
+        super().__init__(folders, seed, held)
         self.selection = selection
+        self.rows = tuple(
+            np.arange(len(store)) if held is None else selection.rows(held)
+            for store, held in zip(self.stores, self.held, strict=True)
+        )
         # Nothing is kept of each patch: a large dataset has millions.
-        self._ends = np.cumsum([len(store) * len(self._places(store)) for store in self.stores])
+        counts = map(len, self.rows)
+        places = [len(self._places(store)) for store in self.stores]
+        self._ends = np.cumsum([count * of for count, of in zip(counts, places, strict=True)])
+        if len(self) == 0:
+            raise InputError("the split holds no pair of images to train on; raise `train`")
+        if selection.channels.neighbours and any(each is not None for each in self.held):
+            raise InputError(
+                "a model that is shown neighbouring slices would be shown test images of a leaked "
+                "split; leave it out, or set `slices` of the model to 1."
+            )
 
     def __len__(self) -> int:
         return int(self._ends[-1])
@@ -77,14 +114,15 @@ class PairedSlices(_Slices):
         patient = int(np.searchsorted(self._ends, item, side="right"))
         store, chosen = self.stores[patient], self.selection
         places = self._places(store)
-        row, place = divmod(item - int(self._ends[patient]) + len(store) * len(places), len(places))
-        first = places[place]
+        rows, held = self.rows[patient], self.held[patient]
+        index, place = divmod(
+            item - int(self._ends[patient]) + len(rows) * len(places), len(places)
+        )
+        row, first = int(rows[index]), places[place]
         sequences = tuple(store.contrasts.values())
         draws = self.draws(number)
-        source = chosen.sources[int(draws.integers(len(chosen.sources)))]
-        wanted = chosen.targets
-        if chosen.one_target:
-            wanted = (wanted[int(draws.integers(len(wanted)))],)
+        here = np.ones(len(sequences), bool) if held is None else held[row]
+        source, wanted = chosen.drawn(here, draws)
         shape = (store.images.shape[2], store.images.shape[3])
         window = chosen.patches.window(first, shape, draws) if chosen.patches else WHOLE
         shown = chosen.channels.read(store, row, source, window)
@@ -106,8 +144,8 @@ class PairedSlices(_Slices):
 class UnpairedSlices(_Slices):
     """One contrast of one slice, shifted as the table says, and another contrast to ask for.
 
-    An epoch is every row of the table that is kept. The other contrast is drawn evenly from all
-    contrasts of the training but the sample's own.
+    An epoch is every row of the table that is kept and whose image is held. The other contrast is
+    drawn evenly from all contrasts of the training but the sample's own.
 
     Parameters
     ----------
@@ -119,23 +157,28 @@ class UnpairedSlices(_Slices):
         Of the order and of the draws.
     contrasts
         Names of the contrasts of the training.
+    held
+        As of `PairedSlices`.
     """
 
     def __init__(
-        self, folders: Listing[Path], table: pd.DataFrame, seed: int, contrasts: Listing[str]
+        self,
+        folders: Listing[Path],
+        table: pd.DataFrame,
+        seed: int,
+        contrasts: Listing[str],
+        held: Listing[np.ndarray | None] | None = None,
     ) -> None:
-        super().__init__(folders, seed)
+        super().__init__(folders, seed, held)
         of_patient = {store.patient: index for index, store in enumerate(self.stores)}
         rows = table[
             (table["kept"] == 1)
             & table["patient"].isin(list(of_patient))
             & table["contrast"].isin(list(contrasts))
         ]
-        if rows.empty:
-            raise InputError("the table of unpaired slices keeps no slice of a training patient")
         names = list(self.stores[0].contrasts)
         self._contrasts = [names.index(name) for name in contrasts]
-        self._rows = np.stack(
+        numbers = np.stack(
             [
                 rows["patient"].map(of_patient),
                 rows["slice"],
@@ -145,6 +188,13 @@ class UnpairedSlices(_Slices):
             ],
             axis=1,
         ).astype(np.int64)
+        is_held = [
+            (held := self.held[patient]) is None or bool(held[row, contrast])
+            for patient, row, contrast in numbers[:, :3]
+        ]
+        self._rows = numbers[is_held]
+        if len(self) == 0:
+            raise InputError("the table of unpaired slices keeps no slice of a training patient")
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -151,12 +151,15 @@ Draws = np.random.Generator
 class Selection:
     """Which images a paired sample holds, and how much of them.
 
+    Only held images are targets, and sources, too, unless there is one source alone: it is then
+    what every prediction starts from, of training and of test images.
+
     Attributes
     ----------
     sources, targets
         Indices of the contrasts; each sample draws one source and holds all targets,
-    one_target
-        or one of them, drawn too.
+    drawn_targets
+        or so many of them, drawn too; 0: all.
     channels
         Of the source.
     patches
@@ -168,10 +171,59 @@ class Selection:
 
     sources: tuple[int, ...]
     targets: tuple[int, ...]
-    one_target: bool = False
+    drawn_targets: int = 0
     channels: Channels = Channels()
     patches: Patches | None = None
     augmentation: Augmentation = "mirror"
+
+    @property
+    def is_one_pair(self) -> bool:
+        """Whether a model learns one pair of contrasts, and so can't be asked for another."""
+        return len(self.sources) == len(self.targets) == 1
+
+    def rows(self, held: np.ndarray) -> np.ndarray:
+        """Give the slices that hold a source and another contrast as its target.
+
+        Parameters
+        ----------
+        held
+            bool [slice, contrast].
+        """
+        of, to = np.zeros_like(held), np.zeros_like(held)
+        of[:, self.sources] = self._sources_of(held)[:, self.sources]
+        to[:, self.targets] = held[:, self.targets]
+        return np.flatnonzero(of.any(axis=1) & to.any(axis=1) & ((of | to).sum(axis=1) > 1))
+
+    def drawn(self, held: np.ndarray, draws: Draws) -> tuple[int, tuple[int, ...]]:
+        """Draw the source and the targets of one slice.
+
+        All samples have equally many targets: they are drawn without replacement as far as they
+        are held, and then again from all of them.
+
+        Parameters
+        ----------
+        held
+            bool [contrast], at least a source and a target.
+        draws
+            Random numbers of the sample.
+        """
+        may_be_source = self._sources_of(held)
+        sources = [of for of in self.sources if may_be_source[of]]
+        source = sources[int(draws.integers(len(sources)))]
+        targets = [to for to in self.targets if held[to]]
+        count = min(self.drawn_targets or len(self.targets), len(self.targets))
+        if count == len(targets):
+            return source, tuple(targets)
+        drawn: list[int] = []
+        rest: list[int] = []
+        while len(drawn) < count:
+            rest = rest or list(targets)
+            drawn.append(rest.pop(int(draws.integers(len(rest)))))
+        return source, tuple(drawn)
+
+    def _sources_of(self, held: np.ndarray) -> np.ndarray:
+        """Images that may be sources where these are held: a source that is alone always may."""
+        return held if len(self.sources) > 1 else np.ones_like(held)
 
 
 def augmented(image: np.ndarray, augmentation: Augmentation, draws: Draws) -> np.ndarray:

@@ -3,33 +3,48 @@
 Two patients of one anatomy (the same person, the same virtual anatomy) stay together. The order in
 which patients are drawn depends on the seed and their names alone, and each fold's test patients
 are a stretch of it, so that a new patient moves at most one other across each border.
+
+Leaked splits, which draw single slices or images instead, are in `slices.leaked`.
 """
 
 import csv
-import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from collections.abc import Sequence as Listing
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline_lib.errors import InputError, did_you_mean
+from pipeline_lib.errors import InputError
 from pipeline_lib.files import written_whole
+from pipeline_lib.slices.leaked import check_leaked_settings, drawn_units, is_leaked
+from pipeline_lib.slices.order import in_drawn_order, unknown_patient
 
-PARTS = ("train", "validation", "test")
+APART = ("train", "validation", "test")
+PARTS = (*APART, "seen")
 
 
 class SplitRow(NamedTuple):
-    """One patient in one fold."""
+    """One patient in one fold, or one slice or image of a patient in a leaked split.
+
+    `split` is train, validation, test or seen: who is `seen` is in train too, and is tested on
+    beside the test patients. `slice` is the row in the patient's slices and `contrast` a name;
+    `None` stands for all of them.
+    """
 
     fold: int
     patient: str
     anatomy: str
     split: str
+    slice: int | None = None
+    contrast: str | None = None
 
 
 def make_split(
-    patients: Listing[str], anatomies: Mapping[str, str], split: Mapping[str, Any], seed: int
+    patients: Listing[str],
+    anatomies: Mapping[str, str],
+    split: Mapping[str, Any],
+    seed: int,
+    images: Mapping[str, tuple[int, Listing[str]]] | None = None,
 ) -> list[SplitRow]:
     """Make the table of a split and check it.
 
@@ -40,55 +55,76 @@ def make_split(
     anatomies
         Anatomy of each patient; one that is not named is its own.
     split
-        One of three: `{folds, validation}` (every patient is in the test of one fold, and
+        One of four: `{folds, validation}` (every patient is in the test of one fold, and
         `validation` patients are taken from each fold's training part), `{train, validation,
-        test}` as lists of patients (one fold; who is in no list is left out), or `{validation,
-        test}` as numbers of patients to draw (one fold).
+        test}` as lists of patients (one fold; who is in no list is left out), or as numbers of
+        patients to draw (one fold; without `train` all others are trained on), or `{leaked,
+        train, patients}` (one fold; the share `train` of each patient's slices or images is
+        trained on, all others are tested). With `seen`, the first so many training patients of a
+        fold are tested on too.
     seed
-        Of the order in which patients are drawn.
+        Of the order in which patients, slices and images are drawn.
+    images
+        Of a leaked split: the number of slices and the names of the contrasts of each patient.
 
     Raises
     ------
     InputError
-        See `check_split`; also if there are fewer patients than folds.
+        See `check_split` and `check_leaked_settings`; also if there are fewer patients than
+        folds, or a patient that a leaked split draws from has a single image.
     """
     anatomy_of = {patient: anatomies.get(patient, patient) for patient in patients}
+    if is_leaked(split):
+        check_leaked_settings(split, patients)
+        return [
+            SplitRow(0, patient, anatomy_of[patient], part, *unit)
+            for part in ("train", "test")
+            for patient in split.get("patients") or patients
+            for unit in drawn_units(patient, split, seed, images or {})[part]
+        ]
     groups = _groups(patients, anatomy_of, seed)
     if "folds" in split:
         folds = _k_folds(groups, split["folds"], split.get("validation", 0))
-    elif "train" in split:
-        folds = [{part: list(split.get(part) or []) for part in PARTS}]
+    elif isinstance(split.get("train"), list):
+        folds = [{part: list(split.get(part) or []) for part in APART}]
     else:
-        folds = [_cut(groups, split["test"], split.get("validation", 0))]
+        folds = [_cut(groups, split["test"], split.get("validation", 0), split.get("train"))]
     rows = [
         SplitRow(fold, patient, anatomy_of.get(patient, patient), part)
         for fold, parts in enumerate(folds)
-        for part in PARTS
-        for patient in parts[part]
+        for part, members in _with_seen(parts, split, fold, seed).items()
+        for patient in members
     ]
     check_split(rows, patients)
     return rows
 
 
 def check_split(rows: Collection[SplitRow], patients: Collection[str]) -> None:
-    """Refuse a table that would let a model see what it is tested on.
+    """Refuse a table of an honest split that would let a model see what it is tested on.
 
     Raises
     ------
     InputError
-        If a fold has a patient or an anatomy in two splits or a patient twice, no patient to
-        train on or to test, or if a patient is unknown.
+        If a fold has a patient or an anatomy in two splits or a patient twice (but that a
+        training patient may be seen, too), no patient to train on or to test, or if a patient is
+        unknown.
     """
     for row in rows:
         if row.patient not in patients:
-            raise InputError(
-                f"`split:` names {row.patient}, which the dataset does not have"
-                f"{did_you_mean(row.patient, patients)}; correct it or take it out."
-            )
+            raise unknown_patient(row.patient, patients)
     for fold in sorted({row.fold for row in rows} | {0}):
         of_fold = [row for row in rows if row.fold == fold]
-        _check_apart(fold, "patient", [(row.patient, row.split) for row in of_fold])
-        _check_apart(fold, "anatomy", sorted({(row.anatomy, row.split) for row in of_fold}))
+        apart = [row for row in of_fold if row.split != "seen"]
+        _check_apart(fold, "patient", [(row.patient, row.split) for row in apart])
+        _check_apart(fold, "anatomy", sorted({(row.anatomy, row.split) for row in apart}))
+        seen = [(row.patient, row.split) for row in of_fold if row.split == "seen"]
+        _check_apart(fold, "patient", seen)
+        for patient, _ in seen:
+            if patient not in patients_of(of_fold, "train"):
+                raise InputError(
+                    f"Fold {fold} has patient {patient} in seen, but not in train; only training "
+                    "patients are tested as seen ones."
+                )
         for part in ("train", "test"):
             if not any(row.split == part for row in of_fold):
                 raise InputError(
@@ -106,34 +142,79 @@ def write_split(path: str | Path, rows: Iterable[SplitRow]) -> None:
 
 
 def read_split(path: str | Path, fold: int) -> dict[str, list[str]]:
-    """Read the patients of one fold: `{train: [...], validation: [...], test: [...]}`.
+    """Read the patients of each part of a fold, each once, in the table's order.
+
+    Returns
+    -------
+        `{train: [...], validation: [...], test: [...], seen: [...]}`; in a leaked split a patient
+        is in train and in test.
+
+    Raises
+    ------
+    InputError
+        See `read_rows`.
+    """
+    rows = read_rows(path, fold)
+    return {part: patients_of(rows, part) for part in PARTS}
+
+
+def read_rows(path: str | Path, fold: int) -> list[SplitRow]:
+    """Read one fold of a table.
 
     Raises
     ------
     InputError
         If the table is missing or of another form, or has no such fold.
     """
-    parts: dict[str, list[str]] = {part: [] for part in PARTS}
     try:
         with Path(path).open(newline="") as file:
-            for row in csv.DictReader(file):
-                if int(row["fold"]) == fold:
-                    parts[row["split"]].append(row["patient"])
+            reader = csv.DictReader(file, strict=True)
+            if tuple(reader.fieldnames or ()) != SplitRow._fields:
+                raise ValueError(f"its columns are {', '.join(reader.fieldnames or ())}")
+            rows = [_row(values) for values in reader if int(values["fold"]) == fold]
     except FileNotFoundError:
         raise InputError(f"{path} is missing; run the stage `split` first.") from None
-    except (KeyError, ValueError) as error:
+    except (TypeError, ValueError, csv.Error) as error:
         raise InputError(
-            f"{path} is no table of a split ({error!r}); it has the columns fold, patient, "
-            "anatomy and split: make it again."
+            f"{path} is no table of a split ({error}); it has the columns "
+            f"{', '.join(SplitRow._fields)}: make it again."
         ) from None
-    if not any(parts.values()):
+    if not rows:
         raise InputError(f"{path} has no fold {fold}; ask for one that it has.")
-    return parts
+    return rows
 
 
-def in_drawn_order(names: Iterable[str], seed: int) -> list[str]:
-    """Shuffle names by their hash, so that each keeps its place among the others for good."""
-    return sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
+def patients_of(rows: Iterable[SplitRow], part: str) -> list[str]:
+    """Patients of one part of a fold, each once, in the rows' order."""
+    return list(dict.fromkeys(row.patient for row in rows if row.split == part))
+
+
+def _row(values: Mapping[str, str]) -> SplitRow:
+    if values["split"] not in PARTS:
+        raise ValueError(f"no split is called {values['split']!r}")
+    number = int(values["slice"]) if values["slice"] else None
+    return SplitRow(
+        int(values["fold"]),
+        values["patient"],
+        values["anatomy"],
+        values["split"],
+        number,
+        values["contrast"] or None,
+    )
+
+
+def _with_seen(
+    parts: Mapping[str, list[str]], split: Mapping[str, Any], fold: int, seed: int
+) -> dict[str, list[str]]:
+    """Parts of a fold in the table's order, with the training patients that are tested too."""
+    count, train = split.get("seen") or 0, parts["train"]
+    if count > len(train):
+        raise InputError(
+            f"`split: seen: {count}` asks for more than the {len(train)} training patients of fold "
+            f"{fold}; set it to at most {len(train)}."
+        )
+    order = in_drawn_order(train, seed) if isinstance(split.get("train"), list) else train
+    return {part: parts[part] for part in APART} | {"seen": order[:count]}
 
 
 def _groups(patients: Listing[str], anatomy_of: Mapping[str, str], seed: int) -> list[list[str]]:
@@ -160,9 +241,20 @@ def _k_folds(groups: list[list[str]], folds: int, validation: int) -> list[dict[
     return result
 
 
-def _cut(groups: list[list[str]], test: int, validation: int) -> dict[str, list[str]]:
+def _cut(
+    groups: list[list[str]], test: int, validation: int, train: int | None
+) -> dict[str, list[str]]:
     taken, rest = _take(groups, test)
-    return {"test": taken} | _cut_rest(rest, validation)
+    parts = {"test": taken} | _cut_rest(rest, validation)
+    if train is None:
+        return parts
+    left = len(parts["train"])
+    if train > left:
+        raise InputError(
+            f"`split: train: {train}` asks for more than the {left} patients that validation and "
+            f"test leave; set it to at most {left}, or leave it out for all of them."
+        )
+    return parts | {"train": _take(_take(rest, validation)[1], train)[0]}
 
 
 def _cut_rest(groups: list[list[str]], validation: int) -> dict[str, list[str]]:

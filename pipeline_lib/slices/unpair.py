@@ -16,7 +16,7 @@ import numpy as np
 
 from pipeline_lib.errors import InputError
 from pipeline_lib.files import written_whole
-from pipeline_lib.slices.split import in_drawn_order
+from pipeline_lib.slices.order import in_drawn_order
 from pipeline_lib.slices.store import PatientSlices
 
 

@@ -17,7 +17,7 @@ def main() -> None:
     def build(machine: Machine) -> ParamNetTraining:
         return ParamNetTraining(ParamNet(size), settings, machine)
 
-    dataset = any_pair(job, "none", source=size.default_source or None, one_target=True)
+    dataset = any_pair(job, "none", source=size.default_source or None, drawn_targets=1)
     job.run(build, dataset)
 
 

@@ -19,7 +19,7 @@ def main() -> None:
     arguments = training_parser(__doc__).parse_args()
     job = job_of(arguments)
     table = pd.read_csv(arguments.unpaired, dtype={"patient": str})
-    dataset = UnpairedSlices(job.folders["train"], table, job.run_seed, job.seen)
+    dataset = UnpairedSlices(job.folders["train"], table, job.run_seed, job.seen, job.held)
     size = settings_of(SimkoSettings, job.model)
     size.check(job.contrasts)
     of_discriminator = settings_of(DiscriminatorSettings, job.model)

@@ -50,11 +50,11 @@ def any_pair(
     augmentation: Augmentation,
     patches: Patches | None = None,
     source: str | None = None,
-    one_target: bool = False,
+    drawn_targets: int = 0,
 ) -> PairedSlices:
     """Give slices with every contrast of the training as source (or one) and as target.
 
-    Each holds all targets, or one that is drawn.
+    Each holds all targets, or so many that are drawn.
 
     Raises
     ------
@@ -68,8 +68,8 @@ def any_pair(
         )
     seen = job.indices(job.seen)
     sources = seen if source is None else job.indices([source])
-    selection = Selection(sources, seen, one_target, SLICE_ALONE, patches, augmentation)
-    return PairedSlices(job.folders["train"], job.run_seed, selection)
+    selection = Selection(sources, seen, drawn_targets, SLICE_ALONE, patches, augmentation)
+    return PairedSlices(job.folders["train"], job.run_seed, selection, job.held)
 
 
 def one_pair(
@@ -83,4 +83,4 @@ def one_pair(
     selection = Selection(
         (source,), (target,), channels=channels, patches=patches, augmentation=augmentation
     )
-    return PairedSlices(job.folders["train"], job.run_seed, selection)
+    return PairedSlices(job.folders["train"], job.run_seed, selection, job.held)

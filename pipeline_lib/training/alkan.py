@@ -74,9 +74,13 @@ def squared_error(predicted: Tensor, batch: Batch) -> Tensor:
 def training_mean(dataset: PairedSlices) -> float:
     """Mean intensity of all images of the training, source and target (section 3).
 
-    The paper takes it over all training images once; patients weigh by their slices.
+    The paper takes it over all training images once; patients weigh by the slices that an epoch
+    has of them.
     """
     chosen = [*dataset.selection.sources, *dataset.selection.targets]
-    sums = [float(store.images[:, chosen].sum(dtype=np.float64)) for store in dataset.stores]
-    counts = [store.images[:, chosen].size for store in dataset.stores]
-    return sum(sums) / sum(counts)
+    images = [
+        store.images[:, chosen] if held is None else store.images[:, chosen][rows]
+        for store, held, rows in zip(dataset.stores, dataset.held, dataset.rows, strict=True)
+    ]
+    sums = [float(each.sum(dtype=np.float64)) for each in images]
+    return sum(sums) / sum(each.size for each in images)

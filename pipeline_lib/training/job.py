@@ -16,8 +16,9 @@ from pipeline_lib.errors import InputError
 from pipeline_lib.provenance import commit_of
 from pipeline_lib.signal.sequences import Sequence
 from pipeline_lib.slices.datasets import PairedSlices, UnpairedSlices, batches
+from pipeline_lib.slices.images import read_images
 from pipeline_lib.slices.selection import Channels
-from pipeline_lib.slices.split import read_split
+from pipeline_lib.slices.split import PARTS, read_split
 from pipeline_lib.slices.store import PatientSlices
 from pipeline_lib.training.card import write_model
 from pipeline_lib.training.checkpoint import Checkpoint, training_digest
@@ -33,7 +34,7 @@ log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).parents[2]
 SLICE_ALONE = Channels()
-SPLITS = ("train", "validation", "test")
+SPLITS = ("train", "validation", "test")  # that a model's card names the patients of
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Job:
     slices
         Slice folders of all patients of the dataset.
     split
-        Table of patients: fold, patient, split.
+        Table of the split; see `slices.split`.
     fold
         The fold to train.
     experiment, seed
@@ -77,8 +78,17 @@ class Job:
 
     @cached_property
     def folders(self) -> dict[str, list[Path]]:
-        """Slice folders of each split; those of test patients are known but never opened here."""
+        """Slice folders of each split; those of test patients are known but never opened here.
+
+        In a leaked split the patients are the same, and `held` says which of their images count.
+        """
         return folders_by_split(self.slices, self.split, self.fold)
+
+    @cached_property
+    def held(self) -> tuple[np.ndarray | None, ...]:
+        """Images of each training patient to train on: bool [slice, contrast], `None` for all."""
+        images = read_images(self.slices, self.split, self.fold, "train")
+        return tuple(each.held for each in images)
 
     @cached_property
     def run_seed(self) -> int:
@@ -219,7 +229,7 @@ class Job:
         return known or [(of, to) for of in sorted(seen) for to in sorted(seen) if of != to]
 
     def _card(self, training: Training, expected: Preflight) -> dict[str, Any]:
-        progress = training.progress
+        progress, dataset = training.progress, training.dataset
         return {
             "name": self.model["name"],
             "system": self.model["system"],
@@ -229,6 +239,7 @@ class Job:
             },
             "contrasts": {name: seq.to_mapping() for name, seq in self.contrasts.items()},
             "pairs": [list(pair) for pair in self.pairs],
+            "one_pair": isinstance(dataset, PairedSlices) and dataset.selection.is_one_pair,
             "unseen": list(self.unseen),
             "tissues": list(self.tissues),
             "experiment": self.experiment,
@@ -244,6 +255,7 @@ class Job:
             "parameters": dict(expected.parameters),
             "gflop_per_step": round(expected.flops * training.processes.count / 1e9, 3),
             "steps": progress.step,
+            "epoch_samples": len(dataset),
             "seconds": round(progress.seconds, 1),
             "peak_gib": round(training.machine.peak_bytes() / 2**30, 3),
             "weights": (
@@ -264,6 +276,7 @@ class Job:
             "patients": {
                 name: [path.name for path in self.folders[name]] for name in ("train", "validation")
             },
+            "held": [None if held is None else held.tolist() for held in self.held],
         }
         names = ("images.npy", "body.npy", "tissues.npy", "slices.json")
         files = [path / name for path in self._opened for name in names]
@@ -280,7 +293,7 @@ def folders_by_split(slices: Listing[Path], split: Path, fold: int) -> dict[str,
     """
     parts = read_split(split, fold)
     of_patient = {path.name: path for path in slices}
-    missing = [name for part in SPLITS for name in parts[part] if name not in of_patient]
+    missing = [name for part in PARTS for name in parts[part] if name not in of_patient]
     if missing:
         raise InputError(f"{split} names {missing[0]}, of which there are no slices")
-    return {part: [of_patient[patient] for patient in parts[part]] for part in SPLITS}
+    return {part: [of_patient[patient] for patient in parts[part]] for part in PARTS}

@@ -1,4 +1,4 @@
-"""Predictions of a trained model for whole patients, every contrast from every other."""
+"""Predictions of a trained model for whole patients, of any pairs of contrasts."""
 
 import logging
 from collections.abc import Iterator
@@ -19,6 +19,8 @@ from pipeline_lib.training.machine import Machine
 log = logging.getLogger(__name__)
 
 BATCH = 16
+# Predicted images that are in memory together, at most (a slice's targets always are).
+IMAGES_AT_ONCE = 512
 
 
 def predict_patients(
@@ -63,10 +65,12 @@ def predict_patients(
     names = list(patients[0].contrasts)
     sources = list(dict.fromkeys(source for source, _ in pairs))
     count, size = sum(map(len, patients)), patients[0].images.shape[2:]
+    most = max(sum(pair[0] == source for pair in pairs) for source in sources)
+    batch = min(BATCH, max(1, IMAGES_AT_ONCE // most))
     with folder_written_whole(output) as folder:
         predictions = _new_array(folder / "predictions.npy", (count, len(pairs), *size))
         maps = None
-        for first, store, rows in _batches(patients):
+        for first, store, rows in _batches(patients, batch):
             for number, source in enumerate(sources):
                 sequence = store.contrasts[source]
                 images = torch.from_numpy(channels.read_all(store, rows, names.index(source)))
@@ -122,11 +126,13 @@ def _check(patients: Listing[PatientSlices], pairs: Listing[tuple[str, str]]) ->
             )
 
 
-def _batches(patients: Listing[PatientSlices]) -> Iterator[tuple[int, PatientSlices, range]]:
+def _batches(
+    patients: Listing[PatientSlices], size: int
+) -> Iterator[tuple[int, PatientSlices, range]]:
     first = 0
     for store in patients:
-        for row in range(0, len(store), BATCH):
-            yield first + row, store, range(row, min(row + BATCH, len(store)))
+        for row in range(0, len(store), size):
+            yield first + row, store, range(row, min(row + size, len(store)))
         first += len(store)
 
 

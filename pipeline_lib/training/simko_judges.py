@@ -90,6 +90,11 @@ class RegressionJudge:
         """See `Judge`."""
         return self._of_times(answers, [targets[0] for targets in batch.target_sequences])
 
+    def nearest(self, answers: Tensor) -> Tensor:
+        """Tell which of the known contrasts lies nearest to each answer: int64 [batch]."""
+        known = self.known.to(answers.device)
+        return torch.cdist(answers[:, :2].detach().clamp(0, 1), known).argmin(dim=1)
+
     def _of_times(self, answers: Tensor, sequences: Listing[Sequence]) -> Judged:
         wanted = self._scaled(sequences, answers)
         loss = ((answers[:, :2] - wanted) ** 2).mean() + _realness(answers, real=True)
@@ -101,9 +106,7 @@ class RegressionJudge:
 
     def _nearest_is_right(self, answers: Tensor, wanted: Tensor) -> Tensor:
         """Share of the images whose answer lies nearest to their own contrast of all known."""
-        known = self.known.to(answers.device)
-        said = torch.cdist(answers[:, :2].detach().clamp(0, 1), known).argmin(dim=1)
-        return (said == torch.cdist(wanted, known).argmin(dim=1)).float().mean()
+        return (self.nearest(answers) == self.nearest(wanted)).float().mean()
 
 
 def _judged(answers: Tensor, label: Tensor, batch: Batch) -> Judged:

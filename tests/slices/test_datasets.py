@@ -1,3 +1,8 @@
+import pickle
+from collections import Counter
+from dataclasses import replace
+from itertools import permutations
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -6,7 +11,7 @@ import torch
 from pipeline_lib.errors import InputError
 from pipeline_lib.slices.batch import Batch
 from pipeline_lib.slices.datasets import PairedSlices, UnpairedSlices, batches, shuffled
-from pipeline_lib.slices.selection import Selection
+from pipeline_lib.slices.selection import Channels, Selection
 from pipeline_lib.slices.store import PatientSlices
 from pipeline_lib.slices.unpair import shift_image
 from tests.training.stores import CONTRASTS, SLICES, write_dataset
@@ -108,6 +113,123 @@ def test_unseen_contrasts_are_neither_shown_nor_asked_for(folders, table):
     assert {sample.source_contrast for sample in samples} == {0, 2}
     assert {sample.target_contrasts for sample in samples} == {(0,), (2,)}
     assert all(sample.target_contrasts != (sample.source_contrast,) for sample in samples)
+
+
+HELD = np.array([[1, 1, 0], [1, 0, 0], [0, 1, 1], [0, 0, 0]], bool)
+
+
+def shown(dataset, count):
+    """Give patient, slice, source and targets of samples, as their own images tell them."""
+    stores = [PatientSlices.open(folder) for folder in dataset.folders]
+    for number in range(count):
+        sample = dataset[number]
+        for patient, store in enumerate(stores):
+            found = np.flatnonzero(
+                (store.images[:, sample.source_contrast] == sample.source[0]).all((1, 2))
+            )
+            for row in found:
+                wanted = store.images[row, list(sample.target_contrasts)]
+                assert sample.targets is None or np.array_equal(wanted, sample.targets)
+                yield patient, int(row), sample.source_contrast, sample.target_contrasts
+
+
+def unmirrored(**changes):
+    return replace(EVERY, augmentation="none", **changes)
+
+
+def test_only_held_images_are_sources_and_targets(folders):
+    """The slice of one held image has no pair, and the patient of whom none is held is not read."""
+    held = [HELD, np.zeros_like(HELD)]
+    dataset = PairedSlices(folders, 0, unmirrored(drawn_targets=1), held)
+    assert len(dataset) == 2
+    seen = set(shown(dataset, 200))
+    assert seen == {
+        (0, row, source, (target,))
+        for row, pair in ((0, (0, 1)), (2, (1, 2)))
+        for source in pair
+        for target in pair
+    }
+
+
+def test_a_source_that_is_alone_need_not_be_held(folders):
+    dataset = PairedSlices(folders, 0, unmirrored(sources=(0,), drawn_targets=1), [HELD, HELD])
+    assert len(dataset) == 4  # slice 1 holds its source alone
+    assert set(shown(dataset, 200)) == {
+        (patient, row, 0, (target,))
+        for patient in (0, 1)
+        for row, targets in ((0, (0, 1)), (2, (1, 2)))
+        for target in targets
+    }
+
+
+def test_a_patient_is_held_whole_beside_one_in_part(folders):
+    dataset = PairedSlices(folders, 0, unmirrored(), [None, HELD])
+    assert len(dataset) == SLICES + 2
+    rows = Counter((patient, row) for patient, row, _, _ in shown(dataset, 2 * len(dataset)))
+    assert rows == {**{(0, row): 2 for row in range(SLICES)}, (1, 0): 2, (1, 2): 2}
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 5])
+def test_all_samples_have_equally_many_targets_of_which_held_ones_are_repeated(folders, count):
+    dataset = PairedSlices(folders, 0, unmirrored(drawn_targets=count), [HELD, None])
+    wanted = min(count, 3) or 3
+    drawn = {0: set(), 1: set()}
+    for patient, _, _, targets in shown(dataset, 100):
+        assert len(targets) == wanted
+        assert len(set(targets)) == min(wanted, (2, 3)[patient])
+        drawn[patient].add(targets)
+    assert drawn[1] == (
+        {(0, 1, 2)} if wanted == 3 else set(permutations(range(3), wanted))
+    )  # all of them stay in order
+    if wanted == 3:
+        assert drawn[0] == {
+            (*pair, last) for at in ((0, 1), (1, 2)) for pair in permutations(at) for last in at
+        }
+    assert next(batches(dataset, 0, 1, 6, 0)).targets.shape[:2] == (6, wanted)
+
+
+def test_drawn_targets_come_equally_often(folders):
+    dataset = PairedSlices(folders, 0, unmirrored(drawn_targets=2))
+    counts = Counter(target for _, _, _, targets in shown(dataset, 600) for target in targets)
+    assert sum(counts.values()) == 1200
+    assert all(abs(count - 400) < 60 for count in counts.values())
+
+
+def test_no_pair_of_held_images_is_told(folders):
+    single = np.eye(SLICES, 3, dtype=bool)
+    with pytest.raises(InputError, match="holds no pair of images to train on"):
+        PairedSlices(folders, 0, EVERY, [single, single])
+
+
+def test_neighbours_of_held_images_are_refused(folders):
+    beside = replace(EVERY, channels=Channels(neighbours=1))
+    PairedSlices(folders, 0, beside)
+    with pytest.raises(InputError, match="neighbouring slices would be shown test images"):
+        PairedSlices(folders, 0, beside, [None, HELD])
+
+
+def test_what_is_held_is_of_every_patient(folders, table):
+    with pytest.raises(ValueError, match="held of 1 patients for 2 folders"):
+        PairedSlices(folders, 0, EVERY, [HELD])
+    with pytest.raises(ValueError, match="held of 1 patients for 2 folders"):
+        UnpairedSlices(folders, table, 0, list(CONTRASTS), [HELD])
+
+
+def test_unpaired_samples_are_of_held_images_alone(folders, table):
+    table[["shift_rows", "shift_columns"]] = 0
+    dataset = UnpairedSlices(folders, table, 0, list(CONTRASTS), [HELD, np.zeros_like(HELD)])
+    assert len(dataset) == HELD.sum()
+    seen = {(patient, row, source) for patient, row, source, _ in shown(dataset, 2 * len(dataset))}
+    assert seen == {(0, row, contrast) for row, contrast in np.argwhere(HELD).tolist()}
+    with pytest.raises(InputError, match="keeps no slice"):
+        UnpairedSlices(folders, table, 0, list(CONTRASTS), [np.zeros_like(HELD)] * 2)
+
+
+def test_workers_are_given_paths_and_what_is_held(folders):
+    dataset = PairedSlices(folders, 1, unmirrored(drawn_targets=2), [HELD, None])
+    alone, helped = (list(batches(dataset, 0, 4, 3, workers)) for workers in (0, 2))
+    assert all(same(a, b) for a, b in zip(alone, helped, strict=True))
+    assert len(pickle.dumps(dataset)) < 3000
 
 
 def test_no_patient_to_train_on_is_told():

@@ -93,7 +93,7 @@ def test_the_source_is_drawn_and_all_targets_are_held(folders):
 
 
 def test_one_target_is_drawn_of_those_asked_for(folders):
-    dataset = PairedSlices(folders, 0, replace(ANY, targets=(2, 0), one_target=True))
+    dataset = PairedSlices(folders, 0, replace(ANY, targets=(2, 0), drawn_targets=1))
     stores = [PatientSlices.open(folder) for folder in folders]
     drawn = Counter()
     for number in range(90):

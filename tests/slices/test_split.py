@@ -1,7 +1,14 @@
 import pytest
 
 from pipeline_lib.errors import InputError
-from pipeline_lib.slices.split import SplitRow, check_split, make_split, read_split, write_split
+from pipeline_lib.slices.split import (
+    SplitRow,
+    check_split,
+    make_split,
+    read_rows,
+    read_split,
+    write_split,
+)
 
 PATIENTS = [f"sub-{number:02d}" for number in range(1, 12)]
 
@@ -71,6 +78,18 @@ def test_numbers_are_drawn_once():
     }
 
 
+def test_a_number_of_training_patients_leaves_others_out_and_moves_no_one():
+    split = {"validation": 1, "test": 3}
+    every = parts(make_split(PATIENTS, {}, split, seed=1))
+    rows = make_split(PATIENTS, {}, {**split, "train": 2, "seen": 1}, seed=1)
+    few = parts(rows)
+    assert len(few["train"]) == 2 and few["train"] < every["train"]
+    assert (few["validation"], few["test"]) == (every["validation"], every["test"])
+    assert [row.patient for row in rows if row.split == "seen"] == [rows[0].patient]
+    assert make_split(PATIENTS, {}, {**split, "train": 7}, 1) == make_split(PATIENTS, {}, split, 1)
+    assert "at most 7" in complaint({**split, "train": 8})
+
+
 def test_lists_are_taken_as_they_are_and_the_others_left_out():
     split = {"train": ["sub-03", "sub-01"], "test": ["sub-02"]}
     assert parts(make_split(PATIENTS, {}, split, seed=1)) == {
@@ -130,15 +149,100 @@ def test_a_table_made_elsewhere_is_checked_too():
 def test_the_table_is_read_fold_by_fold(tmp_path):
     rows = make_split(PATIENTS, {}, {"folds": 3, "validation": 1}, seed=1)
     write_split(tmp_path / "split.csv", rows)
-    assert (tmp_path / "split.csv").read_text().splitlines()[0] == "fold,patient,anatomy,split"
+    lines = (tmp_path / "split.csv").read_text().splitlines()
+    assert lines[0] == "fold,patient,anatomy,split,slice,contrast"
+    assert lines[1] == f"0,{rows[0].patient},{rows[0].patient},train,,"
     for fold in range(3):
         read = read_split(tmp_path / "split.csv", fold)
-        assert {part: set(found) for part, found in read.items()} == parts(rows, fold)
+        assert {part: set(found) for part, found in read.items()} == {
+            **parts(rows, fold),
+            "seen": set(),
+        }
     with pytest.raises(InputError, match="no fold 3"):
         read_split(tmp_path / "split.csv", 3)
 
 
-def test_a_table_of_another_form_is_refused(tmp_path):
-    (tmp_path / "split.csv").write_text("patient,split\nsub-01,train\n")
+HEADER = "fold,patient,anatomy,split,slice,contrast\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "patient,split\nsub-01,train\n",
+        "fold,patient,anatomy,split\n0,sub-01,sub-01,train\n",
+        "fold,patient,anatomy,split,slice\n0,sub-01,sub-01,train,\n",
+        "",
+        HEADER + "0,sub-01,sub-01,trained,,\n",
+        HEADER + "0,sub-01,sub-01,train,first,\n",
+        HEADER + "0,sub-01,sub-01\n",
+    ],
+)
+def test_a_table_of_another_form_is_refused(tmp_path, text):
+    (tmp_path / "split.csv").write_text(text)
     with pytest.raises(InputError, match=r"split\.csv is no table of a split.*make it again"):
         read_split(tmp_path / "split.csv", 0)
+
+
+@pytest.mark.parametrize("split", [{"folds": 3, "validation": 1}, {"validation": 1, "test": 3}])
+def test_the_first_training_patients_of_each_fold_are_seen_too(tmp_path, split):
+    rows = make_split(PATIENTS, {}, {**split, "seen": 2}, seed=1)
+    honest = make_split(PATIENTS, {}, split, seed=1)
+    assert [row for row in rows if row.split != "seen"] == honest
+    write_split(tmp_path / "split.csv", rows)
+    for fold in range(split.get("folds", 1)):
+        read = read_split(tmp_path / "split.csv", fold)
+        assert len(read["seen"]) == 2 and read["seen"] == read["train"][:2]
+
+
+def test_the_seen_ones_of_lists_are_drawn_and_not_the_first_ones_named():
+    split = {"train": PATIENTS[:8], "test": PATIENTS[8:], "seen": 3}
+    turned = {**split, "train": PATIENTS[:8][::-1]}
+    seen = [
+        {row.patient for row in make_split(PATIENTS, {}, each, seed) if row.split == "seen"}
+        for each, seed in ((split, 1), (turned, 1), (split, 2))
+    ]
+    assert seen[0] == seen[1] != seen[2] and len(seen[0]) == 3
+
+
+def test_more_seen_patients_than_trained_ones_are_refused():
+    assert "at most 1" in complaint({"train": ["sub-01"], "test": ["sub-02"], "seen": 2})
+
+
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_a_patient_who_is_seen_but_not_trained_on_is_refused(part):
+    rows = [
+        SplitRow(0, "sub-01", "sub-01", "train"),
+        SplitRow(0, "sub-02", "sub-02", "test"),
+        SplitRow(0, "sub-03", "sub-03", part),
+    ]
+    check_split([*rows, SplitRow(0, "sub-01", "sub-01", "seen")], PATIENTS)
+    for patient in ("sub-02", "sub-03", "sub-04"):
+        with pytest.raises(InputError, match=f"patient {patient} in seen, but not in train"):
+            check_split([*rows, SplitRow(0, patient, patient, "seen")], PATIENTS)
+    with pytest.raises(InputError, match="sub-01 twice, in seen"):
+        check_split([*rows, *[SplitRow(0, "sub-01", "sub-01", "seen")] * 2], PATIENTS)
+    # That a patient is seen excuses no other doubling.
+    for doubled in ("sub-01", "sub-02"):
+        with pytest.raises(InputError, match=f"patient {doubled} twice, in"):
+            check_split([*rows, SplitRow(0, doubled, doubled, "validation")], PATIENTS)
+
+
+def test_an_anatomy_that_is_seen_and_tested_is_refused():
+    rows = [
+        SplitRow(0, "sub-01", "head", "train"),
+        SplitRow(0, "sub-01", "head", "seen"),
+        SplitRow(0, "sub-02", "head", "test"),
+    ]
+    with pytest.raises(InputError, match="anatomy head twice, in test and train"):
+        check_split(rows, PATIENTS)
+
+
+def test_the_images_of_a_leaked_split_are_read_as_they_were_drawn(tmp_path):
+    images = {"sub-01": (3, ["PDw", "T2w"])}
+    split = {"leaked": "image", "train": 0.5, "patients": ["sub-01"]}
+    rows = make_split(PATIENTS, {"sub-01": "head"}, split, seed=1, images=images)
+    write_split(tmp_path / "split.csv", rows)
+    assert read_rows(tmp_path / "split.csv", 0) == rows
+    found = {part: ["sub-01"] for part in ("train", "test")}
+    assert read_split(tmp_path / "split.csv", 0) == {**found, "validation": [], "seen": []}
+    assert {row.anatomy for row in rows} == {"head"}

@@ -55,8 +55,9 @@ def write_dataset(folder: Path, splits: dict[str, str], size: int = SIZE) -> lis
         write_patient(folder / "slices", patient, seed, radius=size / 3, size=size)
         for seed, patient in enumerate(splits)
     ]
-    lines = [f"0,{patient},{patient},{split}" for patient, split in splits.items()]
-    (folder / "split.csv").write_text("\n".join(["fold,patient,anatomy,split", *lines]) + "\n")
+    lines = [f"0,{patient},{patient},{split},," for patient, split in splits.items()]
+    header = "fold,patient,anatomy,split,slice,contrast"
+    (folder / "split.csv").write_text("\n".join([header, *lines]) + "\n")
     draws = draw_unpaired(stores, UnpairSettings(mode="random_shift", max_shift=3), seed=0)
     write_draws(folder / "unpaired.csv", draws)
     return [folder / "slices" / patient for patient in splits]

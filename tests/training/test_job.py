@@ -84,6 +84,16 @@ def test_where_every_pair_is_of_unseen_contrasts_the_seen_ones_are_validated(beg
     assert validation.pairs == [(0, 2), (2, 0)]
 
 
+@pytest.mark.parametrize(
+    ("system", "targets", "drawn"),
+    [("unet", 0, 3), ("unet", 2, 2), ("unet", 9, 3), ("crl_paper", None, 3), ("paramnet", None, 1)],
+)
+def test_a_sample_asks_for_so_many_contrasts(begun, system, targets, drawn):
+    dataset, _ = begun(system, model={} if targets is None else {"targets": targets})
+    assert {len(dataset[number].target_contrasts) for number in range(20)} == {drawn}
+    assert contrasts_of(dataset) == (set(NAMES), set(NAMES))
+
+
 @pytest.mark.parametrize("system", ONE)
 def test_a_system_of_one_pair_sees_that_pair_alone(begun, system):
     dataset, validation = begun(system, pairs=[["T1w", "PDw"]])
@@ -151,7 +161,7 @@ def test_a_fold_or_patient_that_is_missing_is_told(data):
     folders = [data / "slices" / patient for patient in SPLITS]
     found = folders_by_split(folders, data / "split.csv", 0)
     assert {name: [path.name for path in paths] for name, paths in found.items()} == {
-        "train": ["sub-01", "sub-02"], "validation": ["sub-03"], "test": ["sub-04"],
+        "train": ["sub-01", "sub-02"], "validation": ["sub-03"], "test": ["sub-04"], "seen": [],
     }  # fmt: skip
     with pytest.raises(InputError, match="has no fold 7"):
         folders_by_split(folders, data / "split.csv", 7)
