@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from pipeline_lib.errors import InputError
 from pipeline_lib.imaging.itk import ants_image
+from pipeline_lib.imaging.scans import same_grid
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class BiasSettings:
     field
         `shared`: one field for all scans of a session, the mean of their logarithms, which leaves
         the ratios between contrasts alone, and with them T1 and T2. `per_scan`: each its own.
+    activate
+        Without it the field is 1 everywhere: for scans that have no shading.
     """
 
     shrink: int
@@ -35,6 +38,7 @@ class BiasSettings:
     tolerance: float
     spline_spacing: float
     field: str
+    activate: bool = True
 
     def __post_init__(self) -> None:
         if self.field not in ("shared", "per_scan"):
@@ -57,7 +61,7 @@ def n4_log_field(
     image, affine, mask
         Scan [x, y, z], its affine [4, 4] (mm RAS+) and bool [x, y, z].
     settings
-        All but `field`.
+        All but `field` and `activate`.
 
     Returns
     -------
@@ -129,7 +133,7 @@ def resampled_field(
     -------
         float32 of `shape`.
     """
-    if field.shape == tuple(shape) and np.allclose(affine, target, atol=1e-4):
+    if same_grid(field.shape, affine, shape, target):
         return field
     to_index = np.linalg.inv(affine) @ target
     return ndimage.affine_transform(

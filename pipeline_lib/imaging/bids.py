@@ -1,12 +1,12 @@
 """Scans in BIDS folders; standard library only, because the Snakefile imports it."""
 
-import os
 from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pipeline_lib.errors import InputError, did_you_mean
+from pipeline_lib.imaging.bids_folders import Session, names_in, sessions_in
 from pipeline_lib.imaging.sidecars import (
     EXTENSIONS,
     inherits,
@@ -73,15 +73,6 @@ def scan_name(session: str, contrast: str, sequence: Sequence | None) -> str:
     )
 
 
-class _Session(NamedTuple):
-    """One `anat` folder: its session, and the names in it and of the JSON files above it."""
-
-    name: str
-    folder: Path
-    names: list[str]
-    inherited: list[str]
-
-
 def find_scans(
     root: str | Path,
     contrasts: Mapping[str, Mapping[str, Any]],
@@ -118,7 +109,7 @@ def find_scans(
     root = Path(root)
     if not root.is_dir():
         raise InputError(f"{root} is no folder; set `root:` of the dataset to the BIDS folder.")
-    sessions = sorted(_sessions(root), key=lambda session: session.name)
+    sessions = sorted(sessions_in(root), key=lambda session: session.name)
     if not sessions:
         raise InputError(
             f"{root} has no patient: BIDS names their folders sub-*, each with its scans in "
@@ -153,41 +144,7 @@ def raise_together(problems: list[str]) -> None:
         raise InputError(f"{len(problems)} problems:\n{listed}")
 
 
-def _listed(folder: str | Path) -> tuple[list[str], list[str]]:
-    """Names of the folders and of the files in a folder, each sorted."""
-    folders: list[str] = []
-    files: list[str] = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            # Names first: a look at the kind of a linked file costs a call to the file system.
-            is_file = entry.name.endswith((*EXTENSIONS, ".json", ".tsv"))
-            (folders if not is_file and entry.is_dir() else files).append(entry.name)
-    return sorted(folders), sorted(files)
-
-
-def _sessions(root: Path) -> Iterator[_Session]:
-    patients, files = _listed(root)
-    at_root = [name for name in files if name.endswith(".json")]
-    for patient in patients:
-        if not patient.startswith("sub-"):
-            continue
-        folders, files = _listed(root / patient)
-        at_patient = at_root + [name for name in files if name.endswith(".json")]
-        sessions = [name for name in folders if name.startswith("ses-")]
-        if "anat" in folders or not sessions:
-            yield _session(patient, root / patient, folders, at_patient)
-        for session in sessions:
-            folders, files = _listed(root / patient / session)
-            inherited = at_patient + [name for name in files if name.endswith(".json")]
-            yield _session(f"{patient}_{session}", root / patient / session, folders, inherited)
-
-
-def _session(name: str, folder: Path, folders: list[str], inherited: list[str]) -> _Session:
-    anat = folder / "anat"
-    return _Session(name, anat, _listed(anat)[1] if "anat" in folders else [], inherited)
-
-
-def _unknown(exclude: Collection[str], sessions: list[_Session]) -> Iterator[str]:
+def _unknown(exclude: Collection[str], sessions: list[Session]) -> Iterator[str]:
     names = {session.name for session in sessions}
     names |= {patient_of(name) for name in names}
     for name in exclude:
@@ -199,7 +156,7 @@ def _unknown(exclude: Collection[str], sessions: list[_Session]) -> Iterator[str
 
 
 def _match(
-    session: _Session,
+    session: Session,
     contrasts: Mapping[str, Mapping[str, Any]],
     missing: dict[str, list[str]],
     reference: str,
@@ -231,7 +188,7 @@ def _match(
 
 
 def _missing(
-    session: _Session, contrast: str, pattern: str, reference: str, parts: Collection[str]
+    session: Session, contrast: str, pattern: str, reference: str, parts: Collection[str]
 ) -> str:
     of = "the reference contrast" if contrast == reference else "contrast"
     return (
@@ -241,7 +198,7 @@ def _missing(
     )
 
 
-def _taken(session: _Session, name: str, contrast: str, found: Mapping[str, Path]) -> Iterator[str]:
+def _taken(session: Session, name: str, contrast: str, found: Mapping[str, Path]) -> Iterator[str]:
     for other, path in found.items():
         if path.name == name:
             yield (
@@ -251,7 +208,7 @@ def _taken(session: _Session, name: str, contrast: str, found: Mapping[str, Path
 
 
 def _sidecar_missing(
-    session: _Session, name: str, contrast: str, settings: Mapping[str, Any]
+    session: Session, name: str, contrast: str, settings: Mapping[str, Any]
 ) -> Iterator[str]:
     if not needs_sidecar(settings) or sidecar_of(name).name in session.names:
         return
@@ -310,7 +267,7 @@ def find_patients(root: str | Path) -> dict[str, Path]:
     if not root.is_dir():
         raise InputError(f"{root} is no folder; set `root:` of the dataset to the DICOM folder.")
     found: dict[str, Path] = {}
-    for name in _listed(root)[0]:
+    for name in names_in(root)[0]:
         label = "".join(
             character for character in name if character.isascii() and character.isalnum()
         )

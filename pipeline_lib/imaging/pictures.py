@@ -1,6 +1,6 @@
 """Pictures for quality control: edges of the reference over a scan, before and after."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,16 @@ BACKGROUND, TEXT, EDGES = "#111418", "#e6e6e6", "#ffb000"
 # Planes as (fixed axis, title) of an array in RAS order.
 PLANES = ((2, "axial"), (1, "coronal"), (0, "sagittal"))
 
+MOST = 6  # contrasts in a picture
+
+
+def pictured(contrasts: Collection[str]) -> list[str]:
+    """Choose the contrasts to draw: all, or six spread evenly over their order."""
+    names = list(contrasts)
+    if len(names) <= MOST:
+        return names
+    return [names[round(place)] for place in np.linspace(0, len(names) - 1, MOST)]
+
 
 def save_registration_picture(
     path: str | Path,
@@ -24,7 +34,7 @@ def save_registration_picture(
     mask: np.ndarray,
     affine: np.ndarray,
 ) -> None:
-    """Draw the reference's edges over every scan, unregistered and registered, in three planes.
+    """Draw the reference's edges over scans, unregistered and registered, in three planes.
 
     Parameters
     ----------
@@ -33,7 +43,7 @@ def save_registration_picture(
     reference
         Name and image [x, y, z] of the reference contrast.
     pairs
-        For each other contrast the scan before and after its registration, on the reference's
+        For each contrast to draw the scan before and after its registration, on the reference's
         grid, and a note to print beside it.
     mask, affine
         The body and [4, 4] (mm RAS+) of the reference's grid.
@@ -60,7 +70,7 @@ def save_registration_picture(
     for panel in axes.ravel():
         panel.set(xticks=[], yticks=[], facecolor=BACKGROUND)
         panel.spines[:].set_visible(False)
-    figure.suptitle(f"edges of {name} over each scan", color=TEXT, fontsize=9)
+    figure.suptitle(f"edges of {name} over other scans", color=TEXT, fontsize=9)
     with written_whole(path) as temporary:
         figure.savefig(temporary, dpi=85, format="png")
 

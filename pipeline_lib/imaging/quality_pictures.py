@@ -71,7 +71,7 @@ def save_bias_picture(
     path: Path,
     scans: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]],
 ) -> None:
-    """Draw the middle slice of each contrast: raw, corrected, and the field.
+    """Draw the middle slice of contrasts: raw, corrected, and the field.
 
     Parameters
     ----------

@@ -15,10 +15,10 @@ from scipy import ndimage
 from pipeline_lib.errors import InputError
 from pipeline_lib.imaging.itk import ants_image
 from pipeline_lib.imaging.refinement import refined
-from pipeline_lib.imaging.scans import spacing_of
+from pipeline_lib.imaging.scans import same_grid, spacing_of
 from pipeline_lib.imaging.transforms import apply, from_itk_parameters, write_itk_affine
 
-KINDS = ("rigid", "affine", "syn")
+KINDS = ("rigid", "affine", "syn", "none")
 # Axes finer than this are averaged before the search: a rigid transform of a whole head or pelvis
 # gains nothing from finer voxels, and the time goes with their number.
 SEARCH_SPACING = 2.0  # mm
@@ -35,6 +35,7 @@ class RegisterSettings:
     ----------
     transform
         `rigid` (6 parameters), `affine` (12), or `syn`: affine, then a diffeomorphic warp.
+        `none`: the scanner's coordinates are taken as they are, for bodies that did not move.
     """
 
     transform: str
@@ -98,6 +99,8 @@ def register(
     2. It is polished (see `refinement`), rigidly, then, if asked for, to an affine one.
     3. SyN (Avants 2008) starts from there.
 
+    With the transform `none` nothing is searched, and the identity returned.
+
     On one thread the result repeats to the last digit: ANTs gets a seed for its samples.
 
     Parameters
@@ -116,6 +119,8 @@ def register(
     InputError
         If the two hardly overlap, or ANTs finds no transform.
     """
+    if settings.transform == "none":
+        return Transform(np.eye(4))
     ants.config.set_ants_deterministic(True, seed_value=seed)
     fixed_array, fixed_affine = coarsened(reference.image, reference.affine, SEARCH_SPACING)
     mask_array, _ = coarsened(reference.mask, reference.affine, SEARCH_SPACING)
@@ -192,8 +197,11 @@ def resampled(scan: Scan, reference: Scan, transform: Transform) -> np.ndarray:
 
     Returns
     -------
-        float32 [x, y, z] of the reference.
+        float32 [x, y, z] of the reference; the scan itself if it is there already.
     """
+    stays = transform.warp is None and np.array_equal(transform.matrix, np.eye(4))
+    if stays and same_grid(scan.image.shape, scan.affine, reference.image.shape, reference.affine):
+        return scan.image
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "matrix.txt"
         write_itk_affine(path, transform.matrix)

@@ -176,6 +176,13 @@ def spacing_of(affine: np.ndarray) -> tuple[float, float, float]:
     return float(x), float(y), float(z)
 
 
+def same_grid(
+    shape: tuple[int, ...], affine: np.ndarray, other: tuple[int, ...], other_affine: np.ndarray
+) -> bool:
+    """Tell whether two grids are one: the same shape, and affines alike to 1e-4 mm."""
+    return tuple(shape) == tuple(other) and np.allclose(affine, other_affine, rtol=0, atol=1e-4)
+
+
 def to_orientation(
     array: np.ndarray, affine: np.ndarray, codes: str = "RAS"
 ) -> tuple[np.ndarray, np.ndarray]:

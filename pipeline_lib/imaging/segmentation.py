@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from pipeline_lib.errors import InputError
+from pipeline_lib.errors import InputError, check_choice
 from pipeline_lib.files import read_json
 from pipeline_lib.imaging.masks import body_mask, cleaned
 from pipeline_lib.imaging.scans import read_label_map
@@ -24,9 +24,16 @@ class SegmentSettings:
     ----------
     tissues
         Where they come from: `truth`, `dseg`, `wmparc`, `atropos`, or `none`.
+    body
+        What shows it: `contrasts`, half of them or more (see `session_body`), or the `reference`
+        scan alone, where in most contrasts most tissues are dark (echo times up to a second).
     """
 
     tissues: str
+    body: str = "contrasts"
+
+    def __post_init__(self) -> None:
+        check_choice("segment.body", self.body, ("contrasts", "reference"))
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,7 @@ def session_body(images: Mapping[str, np.ndarray], spacing: Spacing) -> np.ndarr
     InputError
         If a contrast shows no body (the sentence names it), or they have none in common.
     """
-    votes = np.zeros(next(iter(images.values())).shape, dtype=np.uint8)
+    votes = np.zeros(next(iter(images.values())).shape, dtype=np.int32)
     for contrast, image in images.items():
         try:
             votes += body_mask(image, spacing)

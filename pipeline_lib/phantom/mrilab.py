@@ -38,8 +38,9 @@ def _labels(path: Path) -> Array:
             f"{path} holds no label volume named Anatomy ({error}); "
             "set virtual.label_file to MRiLab's BrainModel.mat."
         ) from None
-    # Rows of the file run from back to front, columns from left to right: x comes first here.
-    return np.ascontiguousarray(np.swapaxes(labels, 0, 1))
+    # Rows of the file run from front to back, columns from left to right, slices from the crown
+    # downwards; here x runs to the right, y to the front and z upwards.
+    return np.ascontiguousarray(np.swapaxes(labels, 0, 1)[:, ::-1, ::-1])
 
 
 def mrilab(grid: Grid, rng: np.random.Generator, label_file: str | Path) -> dict[str, Array]:

@@ -125,10 +125,10 @@ def measure(
         moved = draw_motion(scanner.motion, rng)
         motions[contrast] = np.eye(4) if contrast == reference else moved
         fine = signed_image(patient, sequence, scanner.form)
-        if contrast != reference:
+        if not np.array_equal(motions[contrast], np.eye(4)):
             fine = moved_anatomy(fine, grid, moved)
         clean = gain * field * np.abs(grid.averaged(fine))
-        images[contrast] = with_rician_noise(clean, sigma, rng)
+        images[contrast] = with_rician_noise(clean, sigma, rng) if sigma > 0 else clean
     return Session(images, field, motions, sigma, gain)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline_lib.files import folder_written_whole, read_json
+from pipeline_lib.imaging.pictures import pictured
 from pipeline_lib.imaging.quality_pictures import save_bias_picture
 from pipeline_lib.imaging.scans import read_label_map, read_scan, read_volume
 from pipeline_lib.imaging.tissue_quality import Evenness, carried_labels, evenness
@@ -28,16 +29,18 @@ def main() -> None:
     labels, affine = read_label_map(arguments.segmented / "tissues.nii.gz")
     names = {int(k): name for k, name in read_json(arguments.segmented / "tissues.json").items()}
     rows, pictures = [], {}
+    drawn = pictured(arguments.options["contrasts"])
     for contrast, path in zip(arguments.options["contrasts"], arguments.scans, strict=True):
         raw, own = read_scan(path)
         corrected, _ = read_scan(arguments.corrected / f"{contrast}.nii.gz")
-        field, _ = read_volume(arguments.corrected / f"{contrast}_field.nii.gz")
-        body, _ = read_label_map(arguments.corrected / f"{contrast}_mask.nii.gz")
         # Of a SyN registration this is the affine part, which is near enough for whole tissues.
         transform = read_itk_affine(arguments.registered / f"{contrast}_transform.txt")
         carried = carried_labels(labels, affine, transform, own, raw.shape)
         rows += [(contrast, *row) for row in evenness(raw, corrected, carried, names)]
-        pictures[contrast] = (raw, corrected, field, body, own)
+        if contrast in drawn:
+            field, _ = read_volume(arguments.corrected / f"{contrast}_field.nii.gz")
+            body, _ = read_label_map(arguments.corrected / f"{contrast}_mask.nii.gz")
+            pictures[contrast] = (raw, corrected, field, body, own)
     with folder_written_whole(arguments.output) as folder:
         pd.DataFrame(rows, columns=COLUMNS).to_csv(folder / "bias.csv", index=False)
         save_bias_picture(folder / "quality.png", pictures)

@@ -2,8 +2,10 @@
 
 import importlib.metadata
 import logging
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,8 +13,17 @@ from pipeline_lib.errors import InputError
 from pipeline_lib.files import folder_written_whole, read_json, write_json
 from pipeline_lib.imaging.bias import BiasSettings, n4_log_field, shared_log_fields
 from pipeline_lib.imaging.masks import body_mask
-from pipeline_lib.imaging.scans import read_scan, spacing_of, write_scan
+from pipeline_lib.imaging.scans import read_scan, same_grid, spacing_of, write_scan
 from pipeline_lib.stages.command import run_stage, stage_parser
+
+
+class Shaded(NamedTuple):
+    """A scan [x, y, z], its affine, its body mask, and the logarithm of its bias field."""
+
+    image: np.ndarray
+    affine: np.ndarray
+    mask: np.ndarray
+    log_field: np.ndarray
 
 
 def main() -> None:
@@ -32,24 +43,16 @@ def main() -> None:
             f"{arguments.checked} lacks {', '.join(unchecked)}; run check_scans again."
         )
 
-    scans, masks, fields = [], [], []
-    for path in arguments.scans:
-        image, affine = read_scan(path)
-        try:
-            mask = body_mask(image, spacing_of(affine))
-            fields.append(n4_log_field(image, affine, mask, settings))
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from None
-        scans.append((image, affine))
-        masks.append(mask)
-    if settings.field == "shared":
-        fields = shared_log_fields(fields, [affine for _, affine in scans], masks)
+    scans: Iterable[Shaded]
+    if settings.activate:
+        scans = measured(arguments.scans, settings)
+    else:
+        scans = unshaded(arguments.scans, names.index(arguments.options["reference"]))
 
     with folder_written_whole(arguments.output) as folder:
         found = {}
-        for name, path, (image, affine), mask, log_field in zip(
-            names, arguments.scans, scans, masks, fields, strict=True
-        ):
+        for name, path, scan in zip(names, arguments.scans, scans, strict=True):
+            image, affine, mask, log_field = scan
             field = np.exp(log_field)
             write_scan(folder / f"{name}.nii.gz", image / field, affine)
             write_scan(folder / f"{name}_field.nii.gz", field, affine)
@@ -69,6 +72,49 @@ def main() -> None:
                 "contrasts": found,
             },
         )
+
+
+def measured(paths: Sequence[Path], settings: BiasSettings) -> list[Shaded]:
+    """Read scans and find their fields, or the one that they share, with N4."""
+    scans = []
+    for path in paths:
+        image, affine = read_scan(path)
+        mask = mask_of(path, image, affine)
+        try:
+            scans.append(Shaded(image, affine, mask, n4_log_field(image, affine, mask, settings)))
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+    if settings.field == "per_scan":
+        return scans
+    shared = shared_log_fields(
+        [scan.log_field for scan in scans],
+        [scan.affine for scan in scans],
+        [scan.mask for scan in scans],
+    )
+    return [scan._replace(log_field=field) for scan, field in zip(scans, shared, strict=True)]
+
+
+def unshaded(paths: Sequence[Path], reference: int) -> Iterator[Shaded]:
+    """Read scans one after the other, with a field of 1.
+
+    Those on the reference's grid take its mask, as a contrast in which most tissues are dark (a
+    spin echo after a second) shows no body of its own.
+    """
+    image, grid = read_scan(paths[reference])
+    body = mask_of(paths[reference], image, grid)
+    for path in paths:
+        image, affine = read_scan(path)
+        alike = same_grid(image.shape, affine, body.shape, grid)
+        mask = body if alike else mask_of(path, image, affine)
+        yield Shaded(image, affine, mask, np.zeros_like(image))
+
+
+def mask_of(path: Path, image: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Find the body in a scan; a problem is told with its path."""
+    try:
+        return body_mask(image, spacing_of(affine))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline_lib.errors import InputError
 from pipeline_lib.files import folder_written_whole, read_json, write_json
-from pipeline_lib.imaging.pictures import save_registration_picture
+from pipeline_lib.imaging.pictures import pictured, save_registration_picture
 from pipeline_lib.imaging.registration import (
     RegisterSettings,
     Scan,
@@ -50,6 +50,7 @@ def main() -> None:
         write_itk_affine(folder / f"{name}_transform.txt", np.eye(4))
         entries: dict[str, Any] = {}
         pairs = {}
+        drawn = pictured([other for other in options["contrasts"] if other != name])
         for contrast in options["contrasts"]:
             if contrast == name:
                 entries[name] = {"transform": "identity", "residual_mm": 0.0}
@@ -70,9 +71,10 @@ def main() -> None:
             write_scan(folder / f"{contrast}.nii.gz", image, reference.affine)
             write_itk_affine(folder / f"{contrast}_transform.txt", found.matrix)
             entries[contrast] = {"transform": settings.transform, **residual.to_mapping()}
-            before = resampled(scan, reference, Transform(np.eye(4)))
             note = f"{residual.mean:.2f} mm, {residual.kind}"
-            pairs[contrast] = (before, image, note)
+            if contrast in drawn:
+                before = resampled(scan, reference, Transform(np.eye(4)))
+                pairs[contrast] = (before, image, note)
             logging.info("%s to %s: residual %s", contrast, name, note)
         write_json(folder / "registration.json", entries)
         save_registration_picture(

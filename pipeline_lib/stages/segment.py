@@ -9,6 +9,7 @@ import numpy as np
 from pipeline_lib.errors import InputError
 from pipeline_lib.files import folder_written_whole, write_json
 from pipeline_lib.imaging.freesurfer import tissues_of_wmparc
+from pipeline_lib.imaging.masks import body_mask
 from pipeline_lib.imaging.quality_pictures import save_segmentation_picture
 from pipeline_lib.imaging.scans import read_volume, spacing_of, write_scan
 from pipeline_lib.imaging.segmentation import (
@@ -33,16 +34,21 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder to write")
     arguments = parser.parse_args()
     reference = arguments.options["reference"]
+    settings = SegmentSettings(**arguments.options["segment"])
 
+    alone = settings.body == "reference" and settings.tissues != "atropos"
     volumes = {
         contrast: read_volume(arguments.registered / f"{contrast}.nii.gz")
-        for contrast in arguments.options["contrasts"]
+        for contrast in ([reference] if alone else arguments.options["contrasts"])
     }
     images = {contrast: image for contrast, (image, _) in volumes.items()}
     affine = volumes[reference][1]
     try:
-        body = session_body(images, spacing_of(affine))
-        tissues = find_tissues(arguments, images, affine, body)
+        if settings.body == "reference":
+            body = body_mask(images[reference], spacing_of(affine))
+        else:
+            body = session_body(images, spacing_of(affine))
+        tissues = find_tissues(arguments, settings.tissues, images, affine, body)
     except InputError as error:
         raise InputError(f"{arguments.session}, {arguments.registered}: {error}") from None
     tissues = Tissues(tissues.labels * body, tissues.names)
@@ -59,13 +65,13 @@ def main() -> None:
 
 def find_tissues(
     arguments: argparse.Namespace,
+    method: str,
     images: dict[str, np.ndarray],
     affine: np.ndarray,
     body: np.ndarray,
 ) -> Tissues:
     """Take the tissues from where the settings say."""
     options = arguments.options
-    method = SegmentSettings(**options["segment"]).tissues
     if method == "truth":
         return tissues_of_truth(arguments.truth, arguments.session, body.shape)
     if method == "dseg":

@@ -1,6 +1,7 @@
 """Cut the registered volumes of a patient into slices, for workers that read at random."""
 
 import logging
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -54,19 +55,44 @@ def main() -> None:
     patient_slices.write(arguments.output)
 
 
+class Registered(Mapping[str, np.ndarray]):
+    """Registered scans by contrast, each read when asked for: there may be hundreds of them."""
+
+    def __init__(
+        self,
+        folder: Path,
+        contrasts: list[str],
+        shape: tuple[int, ...],
+        affine: np.ndarray,
+        apart: str,
+    ) -> None:
+        self.folder, self.contrasts = folder, contrasts
+        self.shape, self.affine = shape, affine
+        self.apart = apart
+
+    def __getitem__(self, contrast: str) -> np.ndarray:
+        image, affine = read_scan(self.folder / f"{contrast}.nii.gz")
+        if image.shape != self.shape or not np.allclose(self.affine, affine, atol=1e-3):
+            raise InputError(self.apart)
+        return image
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.contrasts)
+
+    def __len__(self) -> int:
+        return len(self.contrasts)
+
+
 def read_session(registered: Path, segmented: Path, contrasts: list[str]) -> SessionVolumes:
     """Read the volumes of one session from its folders of the stages before."""
-    read = {contrast: read_scan(registered / f"{contrast}.nii.gz") for contrast in contrasts}
     body, affine = read_label_map(segmented / "body.nii.gz")
     tissues, of_tissues = read_label_map(segmented / "tissues.nii.gz")
-    for array, other in [*read.values(), (tissues, of_tissues)]:
-        if array.shape != body.shape or not np.allclose(affine, other, atol=1e-3):
-            raise InputError(
-                f"{registered} and {segmented} are not on one grid; delete both and run again."
-            )
+    apart = f"{registered} and {segmented} are not on one grid; delete both and run again."
+    if tissues.shape != body.shape or not np.allclose(affine, of_tissues, atol=1e-3):
+        raise InputError(apart)
     return SessionVolumes(
         session=registered.name,
-        images={contrast: array for contrast, (array, _) in read.items()},
+        images=Registered(registered, contrasts, body.shape, affine, apart),
         body=body,
         tissues=tissues,
         affine=affine,

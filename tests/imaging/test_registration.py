@@ -158,8 +158,31 @@ def test_seeds_differ_between_contrasts_and_sessions():
     assert min(seeds) > 0
 
 
+def test_without_registration_a_scan_on_the_references_grid_is_left_alone():
+    shape, affine = grid((8, 9, 5))
+    image = np.random.default_rng(1).random(shape).astype(np.float32)
+    mask = np.ones(shape, dtype=bool)
+    reference, other = Scan(1 - image, affine, mask), Scan(image, affine, mask)
+    found = register(reference, other, RegisterSettings("none"), 1, Path("unused"))
+    np.testing.assert_array_equal(found.matrix, np.eye(4))
+    np.testing.assert_array_equal(resampled(other, reference, found), image)
+
+
+def test_without_registration_another_grid_is_resampled_by_the_scanners_coordinates():
+    affine = np.diag([2.0, 2.0, 4.0, 1.0])
+    half = affine.copy()
+    half[0, 3] = 1.0  # half a voxel to the right, and two voxels shorter
+    ramp = np.broadcast_to(np.arange(8, dtype=np.float32)[:, None, None], (8, 6, 4))
+    reference = Scan(np.zeros((6, 6, 4), np.float32), half, np.ones((6, 6, 4), bool))
+    other = Scan(ramp, affine, np.ones(ramp.shape, bool))
+    found = register(reference, other, RegisterSettings("none"), 1, Path("unused"))
+    image = resampled(other, reference, found)
+    assert image.shape == (6, 6, 4)
+    np.testing.assert_allclose(image[:, 2, 2], np.arange(6) + 0.5, atol=1e-5)
+
+
 def test_an_unknown_kind_is_refused():
-    with pytest.raises(InputError, match="must be one of rigid, affine, syn"):
+    with pytest.raises(InputError, match="must be one of rigid, affine, syn, none"):
         RegisterSettings("elastic")
 
 

@@ -4,10 +4,16 @@ import numpy as np
 import pytest
 
 from pipeline_lib.errors import InputError
+from pipeline_lib.imaging import segmentation
 from pipeline_lib.imaging.masks import body_mask
 from pipeline_lib.imaging.scale import ScaleSettings, patient_scale
 from pipeline_lib.imaging.scans import write_scan
-from pipeline_lib.imaging.segmentation import session_body, tissues_of_dseg, tissues_of_truth
+from pipeline_lib.imaging.segmentation import (
+    SegmentSettings,
+    session_body,
+    tissues_of_dseg,
+    tissues_of_truth,
+)
 from pipeline_lib.imaging.tissue_quality import carried_labels, evenness
 from tests.imaging.heads import grid, head
 
@@ -24,6 +30,20 @@ def test_the_body_is_what_most_contrasts_show_where_all_were_measured():
     whole = body_mask(image, SPACING)[32:]
     assert not body[:32].any()
     assert (body[32:] & whole).sum() > 0.97 * whole.sum()
+
+
+def test_two_hundred_contrasts_can_vote(monkeypatch):
+    image = head("T1w", SHAPE, AFFINE)
+    image += 1.0  # all of it was measured
+    whole = body_mask(image, SPACING)
+    monkeypatch.setattr(segmentation, "body_mask", lambda image, spacing: whole)
+    body = session_body({f"c{number}": image for number in range(200)}, SPACING)
+    assert (body & whole).sum() > 0.99 * whole.sum()
+
+
+def test_what_shows_the_body_is_one_of_two():
+    with pytest.raises(InputError, match=r"segment\.body is contrasts or reference, not 'first'"):
+        SegmentSettings("none", "first")
 
 
 def test_a_contrast_without_a_body_is_named():

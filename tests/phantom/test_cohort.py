@@ -141,6 +141,21 @@ def test_noise_is_the_asked_share_of_the_brightest_tissue(pelvis):
     assert corner.mean() == pytest.approx(1.253 * session.sigma, rel=0.1)
 
 
+def test_without_noise_field_and_motion_a_scan_is_the_anatomys_signal(pelvis):
+    clean = Scanner("exact", 0.0, 0.0, Motion(0.0, 0.0))
+    far = Sequence("SE", 1.0, 1.2)
+    session = measure(pelvis, {"PDw": PDW, "T1w": T1W, "far": far}, "PDw", clean, [4])
+    np.testing.assert_array_equal(session.field, 1)
+    for contrast, sequence in (("T1w", T1W), ("far", far)):
+        np.testing.assert_array_equal(session.motion[contrast], np.eye(4))
+        fine = signed_image(pelvis, sequence, "exact")
+        expected = session.gain * np.abs(pelvis.grid.averaged(fine))
+        np.testing.assert_allclose(session.images[contrast], expected, rtol=1e-5)
+        assert session.images[contrast].dtype == np.float32
+    assert session.images["T1w"][0, 0, 0] == 0
+    assert 0 < session.images["far"].max() < 0.2 * session.images["PDw"].max()
+
+
 def test_white_matter_is_brighter_than_grey_in_t1w_and_darker_in_t2w(brain):
     truth = truth_of(brain)
     label = {name: number for number, name in truth.names.items()}
@@ -180,13 +195,16 @@ def mrilab(label_file):
 def test_mrilabs_labels_become_its_tissues(tmp_path):
     labels = np.zeros((216, 180, 180), dtype=np.uint8)
     labels[40:180, 30:150, 30:150] = 2
-    labels[150:180, 30:150, 30:150] = 1  # the front: rows of the file run from back to front
+    labels[40:70, 30:150, 30:150] = 1  # the front: rows of the file run from front to back
+    labels[70:180, 30:150, 30:60] = 6  # the top: its slices run from the crown downwards
     path = tmp_path / "BrainModel.mat"
     io.savemat(path, {"Anatomy": labels})
     made = patient(mrilab(str(path)))
-    assert set(made.voxels) == {"csf", "grey_matter"}
+    assert set(made.voxels) == {"csf", "grey_matter", "skin"}
     where = np.unravel_index(made.voxels["csf"].where, made.grid.fine_size)
     assert where[1].mean() > made.grid.size[1] / 2
+    where = np.unravel_index(made.voxels["skin"].where, made.grid.fine_size)
+    assert where[2].mean() > made.grid.fine_size[2] / 2
     assert 0.5 < made.tissues["grey_matter"].t1 / 0.95 < 1.5
 
 
@@ -204,8 +222,13 @@ def test_a_wrong_label_file_is_told(tmp_path, content):
 def test_mrilabs_own_brain_is_read_upright():
     made = patient(mrilab(str(REAL_LABELS)))
     assert {"white_matter", "grey_matter", "csf", "skin"} <= set(made.voxels)
-    csf = truth_of(made)
-    white = csf.labels == next(k for k, v in csf.names.items() if v == "white_matter")
+    truth = truth_of(made)
+    white = truth.labels == next(k for k, v in truth.names.items() if v == "white_matter")
     # A head is longer from front to back than it is wide.
     wide, long = (np.ptp(np.flatnonzero(white.any(axis=axes))) for axes in ((1, 2), (0, 2)))
     assert long > wide
+    # The crown is narrower than the base, above which the cerebellum lies, behind the face.
+    head = truth.pd > 0.1
+    assert head[:, :, -1].sum() < 0.75 * head[:, :, 0].sum()
+    grey = truth.labels == next(k for k, v in truth.names.items() if v == "grey_matter")
+    assert np.argwhere(grey[:, :, 0])[:, 1].mean() < made.grid.size[1] / 2 - 3

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from pipeline_lib.errors import InputError
-from pipeline_lib.imaging.scans import read_volume, write_scan
+from pipeline_lib.imaging.masks import body_mask
+from pipeline_lib.imaging.scans import read_volume, spacing_of, write_scan
 from pipeline_lib.stages import correct_bias
 from tests.imaging.heads import grid, head
 
 OPTIONS = {
     "contrasts": {"T1w": {}, "T2w": {}},
+    "reference": "T2w",
     "correct_bias": {
         "shrink": 2,
         "iterations": [10, 10],
@@ -23,11 +25,12 @@ OPTIONS = {
 }
 
 
-def run(monkeypatch, scans, folder):
+def run(monkeypatch, scans, folder, **changes):
+    options = OPTIONS | {"correct_bias": OPTIONS["correct_bias"] | changes}
     checked = folder / "checked.json"
     checked.write_text(json.dumps({"T1w": {}, "T2w": {}}))
     arguments = ["--scans", *map(str, scans), "--checked", str(checked)]
-    arguments += ["--output", str(folder / "out"), "--options", json.dumps(OPTIONS)]
+    arguments += ["--output", str(folder / "out"), "--options", json.dumps(options)]
     monkeypatch.setattr(sys, "argv", ["correct_bias", *arguments])
     correct_bias.main()
     return folder / "out"
@@ -59,6 +62,36 @@ def test_a_session_gives_scan_field_and_mask_on_each_scans_own_grid(tmp_path, mo
     settings = json.loads((out / "settings.json").read_text())
     assert settings["n4"]["spline_spacing"] == 200.0
     assert settings["contrasts"]["T2w"]["scan"] == str(paths[1])
+
+
+def test_without_correction_scans_stay_and_the_field_is_one(tmp_path, monkeypatch):
+    paths = session(tmp_path)
+    out = run(monkeypatch, paths, tmp_path, activate=False)
+    for contrast, path in zip(("T1w", "T2w"), paths, strict=True):
+        raw, affine = read_volume(path)
+        corrected, corrected_affine = read_volume(out / f"{contrast}.nii.gz")
+        field, _ = read_volume(out / f"{contrast}_field.nii.gz")
+        mask, _ = read_volume(out / f"{contrast}_mask.nii.gz")
+        np.testing.assert_array_equal(corrected, raw)
+        np.testing.assert_array_equal(field, np.ones_like(raw))
+        np.testing.assert_array_equal(mask, body_mask(raw, spacing_of(affine)))
+        np.testing.assert_allclose(corrected_affine, affine, atol=1e-5)
+    settings = json.loads((out / "settings.json").read_text())
+    assert settings["n4"]["activate"] is False
+    assert settings["contrasts"]["T1w"]["field_p99"] == 1.0
+
+
+def test_without_correction_a_dark_scan_takes_the_references_body(tmp_path, monkeypatch):
+    paths = session(tmp_path)
+    reference, affine = read_volume(paths[1])
+    speck = np.zeros_like(reference)
+    speck[3, 3, 3] = 1000.0
+    write_scan(paths[0], speck, affine)
+    out = run(monkeypatch, paths, tmp_path, activate=False)
+    dark, _ = read_volume(out / "T1w_mask.nii.gz")
+    body, _ = read_volume(out / "T2w_mask.nii.gz")
+    np.testing.assert_array_equal(dark, body)
+    assert body.mean() > 0.2
 
 
 def test_a_scan_without_a_body_is_named(tmp_path, monkeypatch):

@@ -2,10 +2,15 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
-from pipeline_lib.imaging.scans import read_label_map
+from pipeline_lib.imaging.bids import scan_name
+from pipeline_lib.imaging.masks import body_mask
+from pipeline_lib.imaging.scans import read_label_map, read_scan, spacing_of
+from pipeline_lib.signal.sequences import Sequence
 from pipeline_lib.stages import bias_quality, correct_bias, register, scale, segment, simulate
 
 CONTRASTS = {
@@ -32,34 +37,92 @@ OPTIONS = {
 }  # fmt: skip
 
 
+def raw_scan(folder, contrast, contrasts):
+    name = scan_name("sub-001", contrast, Sequence.from_mapping(contrasts[contrast]))
+    return folder / f"raw/anat/{name}.nii.gz"
+
+
+def run_all(folder, patch, options):
+    def run(stage, *arguments):
+        words = [str(word) for word in arguments]
+        patch.setattr("sys.argv", [stage.__name__, "--options", json.dumps(options), *words])
+        stage.main()
+
+    raw, truth = folder / "raw", folder / "truth"
+    scans = [raw_scan(folder, name, options["contrasts"]) for name in options["contrasts"]]
+    corrected, registered = folder / "corrected", folder / "registered"
+    segmented = folder / "segmented"
+    checked = folder / "checked.json"
+    checked.write_text(json.dumps(options["contrasts"]))
+    run(simulate, "--patient", "sub-001", "--output", raw, "--truth", truth)
+    run(correct_bias, "--scans", *scans, "--checked", checked, "--output", corrected)
+    run(register, "--corrected", corrected, "--truth", truth, "--session", "sub-001",
+        "--output", registered)  # fmt: skip
+    run(segment, "--registered", registered, "--truth", truth, "--session", "sub-001",
+        "--output", segmented)  # fmt: skip
+    run(scale, "--registered", registered, "--segmented", segmented, "--patient", "sub-001",
+        "--output", folder / "scale.json")  # fmt: skip
+    run(bias_quality, "--scans", *scans, "--corrected", corrected, "--registered", registered,
+        "--segmented", segmented, "--session", "sub-001",
+        "--output", folder / "quality")  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
     folder = tmp_path_factory.mktemp("prepared")
     with pytest.MonkeyPatch.context() as patch:
-
-        def run(stage, *arguments):
-            words = [str(word) for word in arguments]
-            patch.setattr("sys.argv", [stage.__name__, "--options", json.dumps(OPTIONS), *words])
-            stage.main()
-
-        raw, truth = folder / "raw", folder / "truth"
-        scans = [raw / "anat/sub-001_T1w.nii.gz", raw / "anat/sub-001_PDw.nii.gz"]
-        corrected, registered = folder / "corrected", folder / "registered"
-        segmented = folder / "segmented"
-        checked = folder / "checked.json"
-        checked.write_text(json.dumps(CONTRASTS))
-        run(simulate, "--patient", "sub-001", "--output", raw, "--truth", truth)
-        run(correct_bias, "--scans", *scans, "--checked", checked, "--output", corrected)
-        run(register, "--corrected", corrected, "--truth", truth, "--session", "sub-001",
-            "--output", registered)  # fmt: skip
-        run(segment, "--registered", registered, "--truth", truth, "--session", "sub-001",
-            "--output", segmented)  # fmt: skip
-        run(scale, "--registered", registered, "--segmented", segmented, "--patient", "sub-001",
-            "--output", folder / "scale.json")  # fmt: skip
-        run(bias_quality, "--scans", *scans, "--corrected", corrected, "--registered", registered,
-            "--segmented", segmented, "--session", "sub-001",
-            "--output", folder / "quality")  # fmt: skip
+        run_all(folder, patch, OPTIONS)
     return folder
+
+
+@pytest.fixture(scope="module")
+def still(tmp_path_factory):
+    """A patient who did not move, under a scanner without noise and shading."""
+    folder = tmp_path_factory.mktemp("still")
+    contrasts = {"far": {"sequence": "SE", "te": 1.0, "tr": 1.2}, **CONTRASTS}
+    contrasts |= {f"p{i}": {"sequence": "SE", "te": 0.02 * i, "tr": 2.0} for i in range(1, 7)}
+    virtual = {"noise": 0, "bias_field": 0, "motion": {"translation": 0, "rotation": 0}}
+    options = OPTIONS | {
+        "contrasts": contrasts,
+        "virtual": OPTIONS["virtual"] | virtual,
+        "correct_bias": OPTIONS["correct_bias"] | {"activate": False},
+        "register": {"transform": "none"},
+        "segment": {"tissues": "truth", "body": "reference"},
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        run_all(folder, patch, options)
+    return folder, contrasts
+
+
+def test_what_did_not_move_is_not_touched(still):
+    folder, contrasts = still
+    entries = json.loads((folder / "registered/registration.json").read_text())
+    assert list(entries) == list(contrasts)
+    for contrast in contrasts:
+        raw, affine = read_scan(raw_scan(folder, contrast, contrasts))
+        registered, grid = read_scan(folder / f"registered/{contrast}.nii.gz")
+        np.testing.assert_array_equal(registered, raw)
+        np.testing.assert_array_equal(grid, affine)
+        assert entries[contrast]["residual_mm"] == 0.0
+        if contrast != "PDw":
+            assert entries[contrast]["transform"] == "none"
+            assert entries[contrast]["residual_kind"] == "simulated motion"
+
+
+def test_a_contrast_that_shows_little_does_not_shrink_the_body(still):
+    folder, _ = still
+    body, _ = read_label_map(folder / "segmented/body.nii.gz")
+    reference, affine = read_scan(folder / "registered/PDw.nii.gz")
+    np.testing.assert_array_equal(body, body_mask(reference, spacing_of(affine)))
+
+
+def test_the_table_has_all_contrasts_and_the_pictures_six(still):
+    folder, contrasts = still
+    table = pd.read_csv(folder / "quality/bias.csv")
+    assert set(table["contrast"]) == set(contrasts)
+    assert (table["cv_corrected"] == table["cv_raw"]).all()
+    with Image.open(folder / "quality/quality.png") as picture:
+        assert picture.width == 6 * 2.2 * 80
 
 
 def test_the_residual_against_the_simulated_motion_is_under_half_a_millimetre(prepared):
