@@ -6,12 +6,17 @@ from typing import Literal
 
 import pandas as pd
 
+from pipeline_lib.report.collect import Evaluated
+from pipeline_lib.report.comparisons import compare
+from pipeline_lib.report.numbers import interval, p_value, with_unit
+from pipeline_lib.report.request import Experiment
 from pipeline_lib.report.verdict import (
     BASELINES,
     FEW_PATIENTS,
     LABELS,
+    RIVALS,
     Score,
-    below_look_up_table,
+    below,
     better_in,
     is_better,
     metric_of,
@@ -30,66 +35,41 @@ class Statement:
     text: str
 
 
-def number(value: float, digits: int) -> str:
-    """Write a number with fixed digits, `–` where there is none, `∞` where it is infinite."""
-    if pd.isna(value):
-        return "–"
-    if value in (float("inf"), float("-inf")):
-        return "∞" if value > 0 else "−∞"
-    return f"{value:.{digits}f}".replace("-", "−")
-
-
-def with_unit(value: float, metric: str) -> str:
-    """Write a value of a metric with its digits and unit."""
-    how = metric_of(metric)
-    return f"{number(value, how.digits)} {how.unit}".strip()
-
-
-def interval(score: Score, metric: str) -> str:
-    """Write the 95 % interval and n of a score."""
-    count = f"n = {score.n} patient{'' if score.n == 1 else 's'}"
-    if score.n < 2 or pd.isna(score.low):
-        return f"{count}, so no interval"
-    digits = metric_of(metric).digits
-    low, high = number(score.low, digits), number(score.high, digits)
-    return f"95 % interval {low} to {high}, {count}"
-
-
-def statements(
-    summary: pd.DataFrame, metrics: pd.DataFrame, experiment: str, models: Sequence[str]
-) -> list[Statement]:
+def statements(experiment: Experiment, tables: Evaluated) -> list[Statement]:
     """Say which learned system wins by NRMSE and PSNR, against what, and how sure that is."""
+    summary, name, models = tables.summary, experiment.name, experiment.models
     said: list[Statement] = []
-    if not scores(summary, experiment, "nrmse") and not scores(summary, experiment, "psnr"):
+    if not scores(summary, name, "nrmse") and not scores(summary, name, "psnr"):
         return [Statement("warning", "There is no evaluation of this experiment.")]
     if not models:
         said.append(Statement("note", "No model was trained; only the baselines were measured."))
     for metric in ("nrmse", "psnr"):
-        said += _by_metric(summary, metrics, experiment, models, metric)
-    below: dict[str, list[str]] = {}
-    for model, names in below_look_up_table(summary, experiment, models).items():
-        below.setdefault(" and ".join(names), []).append(model)
-    for metrics_below, found in below.items():
-        said.append(
-            Statement(
-                "warning",
-                f"{_enumeration(found)} {'is' if len(found) == 1 else 'are'} below the look-up "
-                f"table in {metrics_below}: a table from grey value to grey value, which knows "
-                "nothing of anatomy, does better.",
-            )
-        )
-    return said + _cautions(summary, experiment)
+        said += _by_metric(experiment, tables, metric)
+    for rival in RIVALS:
+        said += _below(summary, name, models, rival)
+    return said + _cautions(summary, name)
 
 
-def _by_metric(
-    summary: pd.DataFrame,
-    metrics: pd.DataFrame,
-    experiment: str,
-    models: Sequence[str],
-    metric: str,
+def _below(
+    summary: pd.DataFrame, experiment: str, models: Sequence[str], rival: str
 ) -> list[Statement]:
-    found = scores(summary, experiment, metric)
-    patients = per_patient(metrics, experiment, metric)
+    name, why = RIVALS[rival]
+    found: dict[str, list[str]] = {}
+    for model, metrics in below(summary, experiment, models, rival).items():
+        found.setdefault(" and ".join(metrics), []).append(model)
+    return [
+        Statement(
+            "warning",
+            f"{_enumeration(named)} {'is' if len(named) == 1 else 'are'} below {name} in "
+            f"{metrics}: {why}.",
+        )
+        for metrics, named in found.items()
+    ]
+
+
+def _by_metric(experiment: Experiment, tables: Evaluated, metric: str) -> list[Statement]:
+    models = experiment.models
+    found = scores(tables.summary, experiment.name, metric)
     best = winner(found, metric, models)
     if best is None:
         best_baseline = winner(found, metric, BASELINES)
@@ -99,38 +79,51 @@ def _by_metric(
     group = "learned systems" if len(models) > 1 else "learned systems (the only one)"
     parts = [_best_sentence(found, metric, best, group)]
     rest = winner(found, metric, [model for model in models if model != best])
-    if rest:
-        parts.append(_against(found, patients, metric, best, rest, "next comes"))
     rival = winner(found, metric, BASELINES)
-    if rival:
-        parts.append(_against(found, patients, metric, best, rival, "the best baseline is"))
+    for other, words in ((rest, "next comes"), (rival, "the best baseline is")):
+        if other:
+            text = f"{words} {_label(other)} with {with_unit(found[other].mean, metric)}"
+            sure = sentence_against(experiment, tables, metric, best, other)
+            parts.append(f"{text}{', and ' if sure else ''}{sure}")
+            if is_better(metric, found[other].mean, found[best].mean):
+                parts[-1] += f", so {best} does not reach it"
     return [Statement("result", "; ".join(parts) + ".")]
 
 
 def _best_sentence(found: dict[str, Score], metric: str, best: str, group: str) -> str:
     word = "lowest" if metric_of(metric).better == "lower" else "highest"
+    label = _label(best)
+    if best in LABELS:
+        label = label[0].upper() + label[1:]
     return (
-        f"{_label(best)} has the {word} {metric_of(metric).name} of the {group}: "
+        f"{label} has the {word} {metric_of(metric).name} of the {group}: "
         f"{with_unit(found[best].mean, metric)} ({interval(found[best], metric)})"
     )
 
 
-def _against(
-    found: dict[str, Score],
-    patients: pd.DataFrame,
-    metric: str,
-    best: str,
-    rival: str,
-    words: str,
+def sentence_against(
+    experiment: Experiment, tables: Evaluated, metric: str, first: str, second: str
 ) -> str:
-    wins, n = better_in(patients, metric, best, rival)
-    text = f"{words} {_label(rival)} with {with_unit(found[rival].mean, metric)}"
-    if n:
-        text += f", and {best} is better in {wins} of {n} patient{'' if n == 1 else 's'}"
-    ours, theirs = found[best], found[rival]
-    if is_better(metric, theirs.mean, ours.mean):
-        text += f", so {best} does not reach it"
-    return text
+    """Say in how many patients a system is better, with the p value where a test was allowed.
+
+    Only a test that tells the two apart lets one system beat the other; empty where no patient
+    has both.
+    """
+    patients = per_patient(tables.tested, experiment.name, metric)
+    wins, n = better_in(patients, metric, first, second)
+    if not n:
+        return ""
+    many = "" if n == 1 else "s"
+    every = f"{wins} of {n} patient{many}"
+    if wins == n > 1:
+        every = "both patients" if n == 2 else f"all {n} patients"
+    made = compare(tables.comparisons, experiment.name, metric, first, second)
+    if made is None or made.p_holm is None:
+        return f"{first} is better in {every}"
+    test = f"{p_value(made.p_holm)} after Holm"
+    if made.sure:
+        return f"{first} {'beats it' if 2 * wins > n else 'is better only'} in {every} ({test})"
+    return f"{first} is better in {every} ({test}: not told apart)"
 
 
 def _enumeration(names: Sequence[str]) -> str:
@@ -138,7 +131,9 @@ def _enumeration(names: Sequence[str]) -> str:
 
 
 def _label(model: str) -> str:
-    return short_label_of(model).lower() if model in LABELS else model
+    if model == "do_nothing":
+        return "doing nothing"
+    return f"the {short_label_of(model).lower()}" if model in LABELS else model
 
 
 def _cautions(summary: pd.DataFrame, experiment: str) -> list[Statement]:
@@ -151,7 +146,8 @@ def _cautions(summary: pd.DataFrame, experiment: str) -> list[Statement]:
         return [
             Statement(
                 "note",
-                f"Only {n} test patients: read the intervals as a rough guide to how sure this is.",
+                f"Only {n} test patients: read the intervals as a rough guide to how sure this is; "
+                "a p value would say nothing.",
             )
         ]
     return []

@@ -20,6 +20,8 @@ class Choice:
 def choose_patients(metrics: pd.DataFrame, experiment: str, models: Sequence[str]) -> list[Choice]:
     """Choose the median and the worst test patient by the learned systems' mean NRMSE.
 
+    `metrics` are those of the test, as from `collect.Evaluated.tested`.
+
     Of an even number of patients the lower of the two in the middle is the median; names break
     ties, so that the choice is the same in every run.
     """

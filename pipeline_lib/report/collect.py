@@ -1,7 +1,7 @@
 """Reads what a run left under its results folder; what is optional and absent comes back empty."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,26 @@ from pipeline_lib.report.request import Dataset, Experiment, Run
 from pipeline_lib.slices.store import PatientSlices
 
 METRIC_KEYS = [
-    "experiment", "dataset", "model", "fold", "patient", "source", "target", "region", "metric",
-    "value", "data_range",
+    "experiment", "dataset", "model", "fold", "group", "parameters", "patient", "source", "target",
+    "region", "metric", "value", "data_range",
 ]  # fmt: skip
 SUMMARY_KEYS = [
     "experiment", "dataset", "model", "source", "target", "region", "metric", "n", "mean", "sd",
     "low", "high",
 ]  # fmt: skip
+GENERALISATION_KEYS = [
+    "experiment", "dataset", "model", "group", "parameters", "metric", "n", "mean", "sd", "low",
+    "high",
+]  # fmt: skip
+COMPARISON_KEYS = [
+    "experiment", "metric", "first", "second", "n", "difference", "low", "high", "effect", "wins",
+    "p", "p_holm",
+]  # fmt: skip
+MAP_KEYS = [
+    "experiment", "model", "fold", "patient", "source", "tissue", "parameter", "n", "mean", "sd",
+    "median", "truth",
+]  # fmt: skip
+DECISION_KEYS = ["images", "sweep", "te", "tr", "class", "share", "chosen"]
 TISSUE_KEYS = [
     "dataset", "patient", "tissue", "parameter", "n", "mean", "sd", "median", "truth",
     "bound_relative",
@@ -30,13 +43,14 @@ REGISTRATION_KEYS = [
     "session", "contrast", "transform", "residual_mm", "residual_p95_mm", "residual_kind",
 ]  # fmt: skip
 BIAS_KEYS = ["session", "contrast", "tissue", "n", "cv_raw", "cv_corrected"]
-SPLIT_KEYS = ["fold", "patient", "anatomy", "split"]
+SPLIT_KEYS = ["fold", "patient", "anatomy", "split", "slice", "contrast"]
 LOSS_KEYS = ["phase", "step", "seconds", "name", "value"]
 TIME_KEYS = ["contrast", "sequence", "te", "tr", "ti", "te_last", "shape", "spacing", "session"]
 TEXT = frozenset(
     [
         "experiment", "dataset", "model", "patient", "session", "anatomy", "source", "target",
-        "region", "metric", "contrast", "tissue", "parameter", "split", "phase", "name",
+        "region", "metric", "contrast", "tissue", "parameter", "split", "phase", "name", "slice",
+        "group", "parameters", "first", "second", "images", "sweep", "class",
     ]
 )  # fmt: skip
 
@@ -51,26 +65,85 @@ class Training:
     losses: pd.DataFrame
 
 
+@dataclass(frozen=True)
+class Evaluated:
+    """The tables of the stage `evaluation`.
+
+    Attributes
+    ----------
+    summary, external
+        Means over held-out patients, and over those of another dataset, with their intervals;
+        columns `SUMMARY_KEYS`.
+    metrics
+        One value a patient, pair, region and metric, of all groups (`test`, `seen`, `external`);
+        columns `METRIC_KEYS`.
+    generalisation
+        Means over patients of seen and unseen anatomy and parameters; columns
+        `GENERALISATION_KEYS`.
+    comparisons
+        Paired comparisons of systems over patients; columns `COMPARISON_KEYS`.
+    maps
+        Tissue values in the maps that models predict; columns `MAP_KEYS`, times in seconds.
+    tissues
+        Least-squares values a patient and tissue; columns `TISSUE_KEYS`, times in seconds.
+    """
+
+    summary: pd.DataFrame
+    metrics: pd.DataFrame
+    external: pd.DataFrame
+    generalisation: pd.DataFrame
+    comparisons: pd.DataFrame
+    maps: pd.DataFrame
+    tissues: pd.DataFrame
+
+    def of(self, experiment: str) -> "Evaluated":
+        """Give the rows of one experiment; of the tissues all, which belong to datasets."""
+        own = {
+            field.name: table[table["experiment"] == experiment]
+            for field in fields(self)
+            if "experiment" in (table := getattr(self, field.name))
+        }
+        return replace(self, **own)
+
+    @property
+    def tested(self) -> pd.DataFrame:
+        """The metrics of the held-out patients (of a leaked split: images), which are compared."""
+        return self.metrics[self.metrics["group"] == "test"]
+
+
 class Results:
     """The files of a results folder, by the names that the stages gave them."""
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
 
-    def summary(self) -> pd.DataFrame:
-        """Means over patients with their intervals; columns `SUMMARY_KEYS`."""
-        return _table(self.root / "evaluation/summary.csv", SUMMARY_KEYS)
+    def evaluated(self) -> Evaluated:
+        """Read all tables of the stage `evaluation`."""
+        folder = self.root / "evaluation"
+        return Evaluated(
+            summary=_table(folder / "summary.csv", SUMMARY_KEYS),
+            metrics=_metrics(folder / "metrics.parquet"),
+            external=_table(folder / "external.csv", SUMMARY_KEYS),
+            generalisation=_table(folder / "generalisation.csv", GENERALISATION_KEYS),
+            comparisons=_table(folder / "comparisons.csv", COMPARISON_KEYS),
+            maps=_table(folder / "maps.csv", MAP_KEYS),
+            tissues=_table(folder / "tissues.csv", TISSUE_KEYS),
+        )
 
-    def metrics(self) -> pd.DataFrame:
-        """One value a patient, pair, region and metric; columns `METRIC_KEYS`."""
-        path = self.root / "evaluation/metrics.parquet"
-        if not path.exists():
-            return pd.DataFrame(columns=METRIC_KEYS)
-        return _with_columns(pd.read_parquet(path), path, METRIC_KEYS)
+    def decisions(self, experiment: Experiment, model: str) -> pd.DataFrame:
+        """How patches of a contrast are classified over TE and TR, all folds of a model.
 
-    def tissues(self) -> pd.DataFrame:
-        """Least-squares values a patient and tissue; columns `TISSUE_KEYS`, times in seconds."""
-        return _table(self.root / "evaluation/tissues.csv", TISSUE_KEYS)
+        Columns `fold` and `DECISION_KEYS`, times in seconds.
+        """
+        paths = [
+            (fold, self.root / f"decide/{experiment.name}/{model}/fold-{fold}.csv")
+            for fold in range(experiment.folds)
+        ]
+        tables = [
+            _table(path, DECISION_KEYS).assign(fold=fold) for fold, path in paths if path.exists()
+        ]
+        joined = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+        return joined.reindex(columns=["fold", *DECISION_KEYS])
 
     def split(self, experiment: Experiment) -> pd.DataFrame:
         """Which patient is in which split of each fold; columns `SPLIT_KEYS`."""
@@ -151,6 +224,12 @@ class Results:
 
 def _json_or_empty(path: Path) -> dict[str, Any]:
     return read_json(path) if path.exists() else {}
+
+
+def _metrics(path: Path) -> pd.DataFrame:
+    if not path.exists():
+        return pd.DataFrame(columns=METRIC_KEYS)
+    return _with_columns(pd.read_parquet(path), path, METRIC_KEYS)
 
 
 def _table(path: Path, columns: list[str]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Training curves: losses and accuracies over steps, one chart a phase, one line a fold."""
+"""Training curves: losses and accuracies over steps, one chart a phase, one line a training."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,10 +9,9 @@ from markupsafe import Markup
 
 from pipeline_lib.report.collect import Training
 from pipeline_lib.report.figures import Line, line_chart
-from pipeline_lib.report.request import Run
 
 # Longer curves are drawn as means over this many stretches of steps.
-POINTS = 200
+POINTS = 50
 
 
 @dataclass(frozen=True)
@@ -23,20 +22,20 @@ class Chart:
     svg: Markup
 
 
-def training_charts(trainings: Iterable[Training], run: Run, key: str) -> list[Chart]:
-    """Draw the curves of one run, all folds together.
+def training_charts(trainings: Iterable[Training], model: str, key: str) -> list[Chart]:
+    """Draw the curves of one model: all folds, and all pairs that it was trained anew for.
 
     Parameters
     ----------
     trainings
-        Those of all runs.
+        Those of all models.
     key
         Unique within the page and fit for an id.
     """
     tables = [
-        training.losses.assign(fold=training.fold)
+        training.losses.assign(training=f"{training.run.folder} {training.fold}")
         for training in trainings
-        if training.run == run and not training.losses.empty
+        if training.run.model == model and not training.losses.empty
     ]
     if not tables:
         return []
@@ -51,7 +50,7 @@ def training_charts(trainings: Iterable[Training], run: Run, key: str) -> list[C
         ):
             if not rows.empty:
                 heading = f"{phase}: {kind}"
-                svg = _chart(rows, f"{run.label}, {heading}", f"{key}-{len(charts)}", kind)
+                svg = _chart(rows, f"{model}, {heading}", f"{key}-{len(charts)}", kind)
                 charts.append(Chart(heading, svg))
     return charts
 
@@ -59,7 +58,7 @@ def training_charts(trainings: Iterable[Training], run: Run, key: str) -> list[C
 def _chart(rows: pd.DataFrame, title: str, key: str, kind: str) -> Markup:
     names = list(dict.fromkeys(rows["name"]))
     lines = []
-    for (name, _fold), line in rows.groupby(["name", "fold"], sort=True):
+    for (name, _), line in rows.groupby(["name", "training"], sort=True):
         thinned = thin(line)
         lines.append(
             Line(
@@ -70,17 +69,17 @@ def _chart(rows: pd.DataFrame, title: str, key: str, kind: str) -> Markup:
             )
         )
     values = rows["value"].dropna()
-    ends = ", ".join(
-        f"{name} ends at {group.sort_values('step')['value'].iloc[-1]:.3g}"
-        for name, group in rows.groupby("name", sort=False)
-    )
+    last = rows.sort_values("step", kind="stable").groupby(["name", "training"])["value"].last()
+    ends = ", ".join(f"{name} ends at {last[name].mean():.3g}" for name in names)
     spread = bool((values > 0).all()) and values.max() > 20 * values.min()
     accuracies = kind == "accuracies"
+    count = rows["training"].nunique()
+    trainings = f"{count} training{'' if count == 1 else 's'}"
     return line_chart(
         lines,
         x_label="step",
         y_label="accuracy" if accuracies else "loss",
-        description=f"Line chart of {title} over {rows['fold'].nunique()} fold(s): {ends}.",
+        description=f"Line chart of {title} of {trainings}: {ends}.",
         key=key,
         log=spread and not accuracies,
         share=accuracies,

@@ -1,18 +1,25 @@
 """Example slices: source, target, predictions, errors and maps, of patients chosen by rule."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
 from pipeline_lib.evaluation.predictions import Predictions
-from pipeline_lib.report.brief import number
 from pipeline_lib.report.choices import Choice, choose_pairs, choose_patients
 from pipeline_lib.report.collect import Results
-from pipeline_lib.report.figures import Bar, colour_bar, image_uri
+from pipeline_lib.report.figures import colour_bar, image_uri
+from pipeline_lib.report.numbers import number
+from pipeline_lib.report.panels import (
+    Example,
+    Panel,
+    around,
+    held_out_slices,
+    middle_slice,
+    predictions_of,
+    window_of,
+)
 from pipeline_lib.report.request import Experiment
-from pipeline_lib.report.verdict import metric_of
 from pipeline_lib.slices.store import PatientSlices
 
 ERROR_COLORMAP = "magma"
@@ -20,71 +27,38 @@ MAP_COLORMAPS = {"pd": "gray", "t1": "viridis", "t2": "cividis"}
 MAP_UNITS = {"pd": "PD (water = 1)", "t1": "T1 (s)", "t2": "T2 (s)"}
 
 
-@dataclass(frozen=True)
-class Panel:
-    """One picture with its caption."""
-
-    caption: str
-    uri: str
-    alt: str
-
-
-@dataclass(frozen=True)
-class Example:
-    """Pictures of one slice that share their colour bars; those of a group stay side by side."""
-
-    heading: str
-    why: str
-    groups: tuple[tuple[Panel, ...], ...]
-    bars: tuple[Bar, ...]
-
-
 def transfer_examples(
     results: Results, experiment: Experiment, metrics: pd.DataFrame
 ) -> list[Example]:
-    """Show three pairs of the median patient, and the median pair of the worst patient."""
+    """Show three pairs of the median patient, and the median pair of the worst patient.
+
+    Of a leaked split, whose pictures show nothing of what a system does with a new patient, the
+    median pair of the median patient alone.
+
+    Parameters
+    ----------
+    metrics
+        Those of the test, as from `collect.Evaluated.tested`.
+    """
     pairs = choose_pairs(metrics, experiment.name, experiment.models)
+    middle = pairs[(len(pairs) - 1) // 2 :][:1]
     examples = []
+    split = results.split(experiment)
     choices = choose_patients(metrics, experiment.name, experiment.models)
-    for place, choice in enumerate(choices):
+    for place, choice in enumerate(choices[:1] if experiment.leaked else choices):
         slices = results.slices(experiment.dataset, choice.patient)
-        predictions = _predictions(results, experiment, choice)
+        predictions = predictions_of(results, experiment, choice)
         if slices is None or not predictions:
             continue
-        shown = pairs if place == 0 else pairs[(len(pairs) - 1) // 2 :][:1]
+        shown = pairs if place == 0 and not experiment.leaked else middle
         for source, target, rank in shown:
             why = f"{choice.why}; {rank}" if rank else choice.why
             values = _values(metrics, experiment.name, choice.patient, source, target)
-            example = _transfer(slices, predictions, choice, (source, target), why, values)
+            tested = held_out_slices(split, choice, (source, target))
+            example = _transfer(slices, predictions, choice, (source, target), why, values, tested)
             if example:
                 examples.append(example)
     return examples
-
-
-def _predictions(
-    results: Results, experiment: Experiment, choice: Choice
-) -> dict[str, list[Predictions]]:
-    """Find the predictions of each model that has some of the patient."""
-    found = {
-        model: [
-            made
-            for made in results.predictions(experiment, model, choice.fold)
-            if choice.patient in made.patients
-        ]
-        for model in experiment.models
-    }
-    return {model: made for model, made in found.items() if made}
-
-
-def middle_slice(predictions: Predictions, patient: str) -> tuple[int, int]:
-    """Row of the predictions and position in the patient's store of the middle slice.
-
-    Of a patient with several sessions, the middle of the first session.
-    """
-    rows = predictions.index[predictions.index["patient"] == patient]
-    rows = rows[rows["session"] == rows["session"].iloc[0]]
-    middle = rows.iloc[len(rows) // 2]
-    return int(middle.name), int(middle["slice"])
 
 
 def _transfer(
@@ -94,6 +68,7 @@ def _transfer(
     pair: tuple[str, str],
     why: str,
     values: Mapping[str, float],
+    tested: Collection[int] | None,
 ) -> Example | None:
     """Show one pair of a patient; `values` are the NRMSE of the models for it."""
     of_pair = {
@@ -105,23 +80,25 @@ def _transfer(
         return None
     source, target = pair
     names = list(slices.contrasts)
-    _, position = middle_slice(next(iter(of_pair.values())), choice.patient)
-    body = np.asarray(slices.body[position])
-    images = np.asarray(slices.images[position], dtype=np.float32)
+    _, position = middle_slice(next(iter(of_pair.values())), choice.patient, tested)
+    cut = around(slices.body[position])
+    body = np.asarray(slices.body[position][cut])
+    images = np.asarray(slices.images[position][:, *cut], dtype=np.float32)
     before, after = images[names.index(source)], images[names.index(target)]
-    window = _window(after, body)
+    window = window_of(after, body)
     made = {}
     for model, held in of_pair.items():
-        row, _ = middle_slice(held, choice.patient)
-        made[model] = np.asarray(held.values[row, held.pairs.index(pair)], dtype=np.float32)
+        row, _ = middle_slice(held, choice.patient, tested)
+        values_of_pair = held.values[row, held.pairs.index(pair)]
+        made[model] = np.asarray(values_of_pair[cut], dtype=np.float32)
     errors = {model: np.abs(image - after) for model, image in made.items()}
-    largest = max(_window(error, body) for error in errors.values())
+    largest = max(window_of(error, body) for error in errors.values())
     where = f"{choice.patient}, slice {slices.indices[position]}"
     groups = [
         (
             Panel(
                 f"Source {source}",
-                image_uri(before, _window(before, body), spacing=slices.spacing),
+                image_uri(before, window_of(before, body), spacing=slices.spacing),
                 f"Source image {source} of {where}",
             ),
             Panel(
@@ -152,12 +129,7 @@ def _transfer(
         colour_bar("gray", "0", f"{window:.2g}", f"{target}, patient's scale"),
         colour_bar(ERROR_COLORMAP, "0", f"{largest:.2g}", "absolute error, same scale"),
     )
-    return Example(f"{source} → {target}, {where}", why, tuple(groups), bars)
-
-
-def _window(image: np.ndarray, inside: np.ndarray) -> float:
-    values = image[(inside > 0) & np.isfinite(image)]
-    return max(float(np.percentile(values, 99.5)), 1e-6) if values.size else 1.0
+    return Example(f"{source} → {target}, {where}", why, tuple(groups), bars, tuple(made))
 
 
 def _values(
@@ -169,7 +141,7 @@ def _values(
         & (metrics["source"] == source)
         & (metrics["target"] == target)
         & (metrics["region"] == "body")
-        & (metrics["metric"] == metric_of("nrmse").name.lower())
+        & (metrics["metric"] == "nrmse")
     ]
     return dict(zip(rows["model"], rows["value"], strict=True))
 
@@ -185,23 +157,25 @@ def map_examples(results: Results, experiment: Experiment, metrics: pd.DataFrame
         return []
     choice = choices[0]
     slices = results.slices(dataset, choice.patient)
-    predictions = _predictions(results, experiment, choice)
+    predictions = predictions_of(results, experiment, choice)
     if slices is None or not predictions:
         return []
     _, position = middle_slice(next(iter(predictions.values()))[0], choice.patient)
+    cut = around(slices.body[position])
+    body = np.asarray(slices.body[position][cut])
     maps: dict[str, dict[str, np.ndarray]] = {}
     fitted = results.fitted_maps(dataset, choice.patient)
     if fitted:
         maps["Least squares, all contrasts"] = {
-            name: np.asarray(values[position]) for name, values in fitted.items()
+            name: np.asarray(values[position][cut]) for name, values in fitted.items()
         }
     for model, made in predictions.items():
         by_source = _maps_by_source(made, choice.patient)
         if by_source:
             source = dataset.reference if dataset.reference in by_source else next(iter(by_source))
-            maps[f"{model}, from {source}"] = dict(zip(MAP_UNITS, by_source[source], strict=True))
+            of_source = by_source[source][:, *cut]
+            maps[f"{model}, from {source}"] = dict(zip(MAP_UNITS, of_source, strict=True))
     where = f"{choice.patient}, slice {slices.indices[position]}"
-    body = np.asarray(slices.body[position])
     examples = (_maps(name, maps, body, slices.spacing, where, choice.why) for name in MAP_UNITS)
     return [example for example in examples if example.groups]
 
@@ -230,7 +204,7 @@ def _maps(
     }
     # The first one (least squares where there is one) sets the window of all.
     first = next(iter(shown.values()), np.zeros_like(body, dtype=np.float32))
-    high = _window(first, (body > 0) & (first > 0))
+    high = window_of(first, (body > 0) & (first > 0))
     unit = MAP_UNITS[name]
     groups = tuple(
         (

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipeline_lib.report.brief import number
+from pipeline_lib.report.numbers import number
 from pipeline_lib.report.request import Experiment
 from pipeline_lib.report.tables import systems
 from pipeline_lib.report.verdict import label_of, metric_of, scores
@@ -24,12 +24,14 @@ class ForestRow:
 
 @dataclass(frozen=True)
 class Forest:
-    """All systems, best first, on an axis from 0 to `high`."""
+    """All systems, best first, on an axis from 0 to `high`; `name` is that of its CSV file."""
 
+    name: str
     metric: str
     direction: str
     rows: tuple[ForestRow, ...]
     high: str
+    csv: str
 
 
 def forest(experiment: Experiment, summary: pd.DataFrame, metric: str) -> Forest | None:
@@ -64,4 +66,14 @@ def forest(experiment: Experiment, summary: pd.DataFrame, metric: str) -> Forest
         )
     if how.better == "higher":
         rows.reverse()
-    return Forest(how.name, f"{how.better} is better", tuple(rows), number(high, how.digits))
+    table = pd.DataFrame(
+        [{"model": name, "kind": kinds[name], **vars(score)} for name, score in found.items()]
+    )
+    return Forest(
+        name=f"forest-{metric}-{experiment.name}",
+        metric=how.name,
+        direction=f"{how.better} is better",
+        rows=tuple(rows),
+        high=number(high, how.digits),
+        csv=table.to_csv(index=False),
+    )

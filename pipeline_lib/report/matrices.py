@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import matplotlib as mpl
 import pandas as pd
 
-from pipeline_lib.report.brief import number
 from pipeline_lib.report.figures import Bar, colour_bar
+from pipeline_lib.report.numbers import number
 from pipeline_lib.report.request import Experiment
 from pipeline_lib.report.verdict import label_of, metric_of, scores
 
@@ -41,14 +41,18 @@ class MatrixSet:
 
     Attributes
     ----------
+    name
+        Unique within the page; name of their CSV file.
     diagonal
         Whether contrasts from themselves were tested.
     """
 
+    name: str
     metric: str
     diagonal: bool
     matrices: tuple[Matrix, ...]
     bar: Bar
+    csv: str
 
 
 def matrix_set(
@@ -108,7 +112,22 @@ def matrix_set(
     digits = metric_of(metric).digits
     bar = colour_bar(COLORMAP, "0", number(high, digits), metric_of(metric).name)
     diagonal = any(source == target for model in shown for source, target in values[model])
-    return MatrixSet(metric_of(metric).name, diagonal, tuple(matrices), bar)
+    table = pd.DataFrame(
+        [
+            {"model": model, "source": source, "target": target, metric: value,
+             "n": counts[model, source, target]}
+            for model in shown
+            for (source, target), value in values[model].items()
+        ]
+    )  # fmt: skip
+    return MatrixSet(
+        name=f"matrices-{metric}-{experiment.name}",
+        metric=metric_of(metric).name,
+        diagonal=diagonal,
+        matrices=tuple(matrices),
+        bar=bar,
+        csv=table.to_csv(index=False),
+    )
 
 
 def _cell(

@@ -8,7 +8,6 @@ from pipeline_lib.report.collect import Results
 from pipeline_lib.report.figures import picture_uri
 from pipeline_lib.report.request import Dataset
 
-SESSIONS_SHOWN = 6
 STAGES = {
     "register": "Registration",
     "bias_quality": "Bias correction",
@@ -35,9 +34,9 @@ class QualityPictures:
 
 
 def quality_pictures(
-    results: Results, dataset: Dataset, registrations: pd.DataFrame
+    results: Results, dataset: Dataset, registrations: pd.DataFrame, sessions: int
 ) -> QualityPictures:
-    """Take the pictures of at most `SESSIONS_SHOWN` sessions, the largest residual first."""
+    """Take the pictures of at most so many sessions, the largest residual first."""
     moved = registrations[registrations["contrast"] != dataset.reference]
     worst = moved.groupby("session")["residual_mm"].max()
     order = sorted(dataset.sessions, key=lambda session: -_known(worst.get(session)))
@@ -47,7 +46,7 @@ def quality_pictures(
         if any(results.picture(stage, dataset, session) for stage in STAGES)
     ]
     shown = []
-    for session in with_pictures[:SESSIONS_SHOWN]:
+    for session in with_pictures[:sessions]:
         paths = {stage: results.picture(stage, dataset, session) for stage in STAGES}
         residual = worst.get(session)
         shown.append(
@@ -62,7 +61,7 @@ def quality_pictures(
     places = tuple(
         f"{results.root}/{stage}/{dataset.name}/<session>/quality.png" for stage in STAGES
     )
-    return QualityPictures(tuple(shown), tuple(with_pictures[SESSIONS_SHOWN:]), places)
+    return QualityPictures(tuple(shown), tuple(with_pictures[sessions:]), places)
 
 
 def _known(residual: float | None) -> float:

@@ -11,6 +11,8 @@ KIND_WORDS = {
     "bids": "scans from a BIDS folder",
     "dicom": "scans from DICOM folders",
 }
+# What of a patient is in training and test alike, by the unit of a leaked split.
+LEAKED_UNITS = {"image": "images", "slice": "slices"}
 # More pairs than this are counted, not named.
 FEW_PAIRS = 4
 
@@ -77,6 +79,17 @@ class Experiment:
         Source and target of all that was predicted.
     one_pair
         The models that know one pair only, so that each was trained once a pair.
+    paper
+        Key of the paper whose experiment it is; None where it is none's.
+    unseen
+        Contrasts that no training image has: the parameters that a model has to extrapolate to.
+    leaked
+        Unit of a split that puts one patient in training and test alike: `image` (one slice in one
+        contrast) or `slice`; None for an honest split, of patients.
+    external
+        Names of other datasets, whose patients were predicted and scored too.
+    seen
+        Number of training patients that were predicted and scored too.
     """
 
     name: str
@@ -85,6 +98,11 @@ class Experiment:
     models: tuple[str, ...]
     pairs: tuple[tuple[str, str], ...]
     one_pair: frozenset[str]
+    paper: str | None = None
+    unseen: tuple[str, ...] = ()
+    leaked: str | None = None
+    external: tuple[str, ...] = ()
+    seen: int = 0
 
     def runs(self, model: str) -> tuple[Run, ...]:
         """Name what was trained in each fold for a model: one network, or one a pair."""
@@ -99,6 +117,21 @@ class Experiment:
     def transfers(self) -> tuple[tuple[str, str], ...]:
         """The pairs of two different contrasts."""
         return tuple(pair for pair in self.pairs if pair[0] != pair[1])
+
+    @property
+    def leaked_words(self) -> str:
+        """Warn of a leaked split; empty for an honest one."""
+        if self.leaked is None:
+            return ""
+        return (
+            f"leaked split: {self.unit_words} of the same patient are "
+            "in training and test; shown because the paper did it; not evidence of generalisation"
+        )
+
+    @property
+    def unit_words(self) -> str:
+        """Say what the split puts in training and test: patients, or parts of them."""
+        return "patients" if self.leaked is None else LEAKED_UNITS.get(self.leaked, self.leaked)
 
     @property
     def possible(self) -> int:
@@ -198,6 +231,11 @@ def _experiment(
         models=tuple(values["models"]),
         pairs=tuple((source, target) for source, target in values["pairs"]),
         one_pair=frozenset(values.get("one_pair", [])),
+        paper=values.get("paper"),
+        unseen=tuple(values.get("unseen") or ()),
+        leaked=values.get("leaked"),
+        external=tuple(values.get("external") or ()),
+        seen=int(values.get("seen") or 0),
     )
     unknown = {contrast for pair in experiment.pairs for contrast in pair}
     unknown -= set(experiment.dataset.contrasts)

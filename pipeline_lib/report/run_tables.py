@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pandas as pd
 
-from pipeline_lib.report.brief import number
+from pipeline_lib.report.numbers import mean_and_sd, number
 from pipeline_lib.report.origin import RuleCost
 from pipeline_lib.report.request import Dataset, Experiment
-from pipeline_lib.report.tables import Cell, Table, mean_and_sd, numeric, words
+from pipeline_lib.report.tables import Cell, Table, numeric, words
 
 SPLITS = ("train", "validation", "test")
 PARAMETER_UNITS = {"PD": "", "T1": "s", "T2": "s"}
@@ -67,22 +67,38 @@ def split_table(experiment: Experiment, split: pd.DataFrame) -> Table | None:
     if split.empty:
         return None
     folds = sorted(set(split["fold"]))
-    places = {(row.patient, row.fold): row.split for row in split.itertuples(index=False)}
     body = [
-        (words(patient), *(words(places.get((patient, fold), "–")) for fold in folds))
+        (words(patient), *(words(_places(split, patient, fold)) for fold in folds))
         for patient in dict.fromkeys(split["patient"])
     ]
+    caption = "Patients were split before anything else; nobody is in two splits of a fold."
+    if experiment.leaked:
+        caption = f"{experiment.leaked_words.capitalize()}."
+    elif experiment.seen:
+        caption += " Those seen are training patients that were predicted too, to compare."
     return Table(
         name=f"split-{experiment.name}",
-        caption="Patients were split before anything else; nobody is in two splits of a fold.",
+        caption=caption,
         columns=("Patient", *(f"Fold {fold}" for fold in folds)),
         rows=tuple(body),
         csv=split.to_csv(index=False),
     )
 
 
+def _places(split: pd.DataFrame, patient: str, fold: int) -> str:
+    """Say which splits of a fold a patient is in; of a leaked one, with how many of its images."""
+    rows = split[(split["patient"] == patient) & (split["fold"] == fold)]
+    counts = rows["split"].value_counts(sort=False)
+    leaked = rows["slice"].fillna("").ne("").any()
+    said = [f"{name} {count}" if leaked else str(name) for name, count in counts.items()]
+    return ", ".join(said) or "–"
+
+
 def split_words(split: pd.DataFrame) -> str:
-    """Say how many patients train, validate and test in a fold, such as `6 / 1 / 1`."""
+    """Say how many train, validate and test in a fold, such as `6 / 1 / 1`.
+
+    Patients are counted; of a leaked split, its images or slices.
+    """
     counts = split.groupby(["fold", "split"]).size().unstack(fill_value=0)
     spans = []
     for name in SPLITS:
@@ -197,7 +213,7 @@ def tissue_table(
             Cell(mean_and_sd(middle.mean(), middle.std(), 3), _known(middle.mean())),
             numeric(group["sd"].mean(), 3),
             numeric(truth.mean(), 3),
-            Cell(_signed_percent(error), _known(error)),
+            Cell(signed_percent(error), _known(error)),
             numeric(bound, 1),
         )
         if bound > LARGEST_BOUND:
@@ -231,7 +247,8 @@ def _known(value: float) -> float | None:
     return None if pd.isna(value) else value
 
 
-def _signed_percent(value: float) -> str:
+def signed_percent(value: float) -> str:
+    """Write a relative error in per cent with its sign."""
     if pd.isna(value):
         return "–"
     return f"{'+' if value > 0 else ''}{number(value, 1)} %"

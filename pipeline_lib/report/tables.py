@@ -1,22 +1,24 @@
 """Tables of the report: what a reader sees, what a click sorts by, and what the CSV holds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from pipeline_lib.report.brief import number
+from pipeline_lib.report.numbers import mean_and_sd, number
 from pipeline_lib.report.request import Experiment
 from pipeline_lib.report.verdict import (
     BASELINES,
     CEILINGS,
+    MAIN_METRICS,
     METRICS,
+    ORACLES,
+    RIVALS,
     Score,
-    below_look_up_table,
+    below,
     label_of,
     metric_of,
     scores,
-    short_label_of,
     winner,
 )
 
@@ -39,6 +41,8 @@ class Cell:
         Whether it is the best of its column.
     faint
         Whether it is greyed, because it can't be relied on.
+    href
+        Where its text leads to, within the page.
     """
 
     text: str
@@ -47,6 +51,7 @@ class Cell:
     tag: str = ""
     best: bool = False
     faint: bool = False
+    href: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,12 @@ class Table:
     csv: str
 
 
+def name_cell(model: str) -> Cell:
+    """Name a system, with what explains it on a second line."""
+    name, _, explained = label_of(model).partition(" (")
+    return Cell(name, name, detail=explained.removesuffix(")"))
+
+
 def words(text: object) -> Cell:
     """Give a cell of text, sorted by it."""
     return Cell(str(text), str(text))
@@ -78,13 +89,6 @@ def numeric(value: float, digits: int, unit: str = "", tag: str = "") -> Cell:
     missing = bool(pd.isna(value))
     text = number(value, digits)
     return Cell(text if missing else f"{text} {unit}".strip(), None if missing else value, tag=tag)
-
-
-def mean_and_sd(mean: float, sd: float, digits: int) -> str:
-    """Write `mean ± SD`, or the mean alone where the SD is undefined; `–` without a mean."""
-    if pd.isna(mean):
-        return "–"
-    return f"{number(mean, digits)} ± {number(sd, digits)}"
 
 
 def score_cell(score: Score | None, metric: str, best: bool = False) -> Cell:
@@ -99,62 +103,98 @@ def score_cell(score: Score | None, metric: str, best: bool = False) -> Cell:
 
 
 def systems(experiment: Experiment, summary: pd.DataFrame) -> list[tuple[str, str]]:
-    """Name and kind (learned, baseline, ceiling) of all systems measured, learned ones first."""
+    """Name and kind of all systems measured: learned, baseline, oracle, ceiling, in that order."""
     found = set(summary.loc[summary["experiment"] == experiment.name, "model"])
     ordered = [(name, "learned") for name in experiment.models]
-    ordered += [(name, "baseline") for name in BASELINES if name in found]
-    ordered += [(name, "ceiling") for name in CEILINGS if name in found]
+    for kind, names in (("baseline", BASELINES), ("oracle", ORACLES), ("ceiling", CEILINGS)):
+        ordered += [(name, kind) for name in names if name in found]
     named = {name for name, _ in ordered}
     return ordered + [(name, "other") for name in sorted(found - named)]
 
 
-def _metrics_in(rows: pd.DataFrame) -> list[str]:
-    found = set(rows["metric"])
-    return [name for name in METRICS if name in found] + sorted(found - set(METRICS))
-
-
-def transfer_table(experiment: Experiment, summary: pd.DataFrame) -> Table | None:
-    """Systems by metrics over the body: mean ± SD, 95 % interval and n patients."""
-    rows = summary[
+def pooled(experiment: Experiment, summary: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a summary of an experiment: the body, all pairs together."""
+    return summary[
         (summary["experiment"] == experiment.name)
         & (summary["region"] == "body")
         & (summary["source"] == "all")
         & (summary["target"] == "all")
     ]
+
+
+def transfer_table(experiment: Experiment, summary: pd.DataFrame) -> Table | None:
+    """Systems by the main metrics over the body: mean ± SD, 95 % interval and n patients."""
+    rows = pooled(experiment, summary)
+    names = [name for name in MAIN_METRICS if name in set(rows["metric"])]
+    blur = " Blur is the answer's over the target's; 1: as sharp as the target, more: blurrier."
+    caption = (
+        f"{leaked_caption(experiment)}{experiment.pair_words}: mean ± SD over patients, 95 % "
+        f"bootstrap interval below{pooling(experiment)}. The best value of each column, oracle "
+        f"and ceilings aside, is marked.{blur if 'blur' in names else ''}"
+    )
+    return systems_table(f"transfer-{experiment.name}", caption, experiment, summary, names)
+
+
+def more_table(experiment: Experiment, summary: pd.DataFrame) -> Table | None:
+    """Systems by what the first table leaves out, such as SSIM in three dimensions."""
+    found = set(pooled(experiment, summary)["metric"]) - set(MAIN_METRICS)
+    names = [name for name in METRICS if name in found] + sorted(found - set(METRICS))
+    caption = f"{leaked_caption(experiment)}Mean ± SD over patients, 95 % bootstrap interval below."
+    return systems_table(f"more-{experiment.name}", caption, experiment, summary, names)
+
+
+def systems_table(
+    name: str, caption: str, experiment: Experiment, summary: pd.DataFrame, names: Sequence[str]
+) -> Table | None:
+    """Systems by metrics over the body and all pairs; None where no system has any of them."""
+    rows = pooled(experiment, summary)
+    rows = rows[rows["metric"].isin(names)]
     if rows.empty:
         return None
-    names = _metrics_in(rows)
-    found = {name: scores(summary, experiment.name, name) for name in names}
-    ranked = [
-        name for name, kind in systems(experiment, summary) if kind in ("learned", "baseline")
-    ]
-    best = {name: winner(found[name], name, ranked) for name in names}
-    best = {name: best[name] if metric_of(name).better else None for name in names}
-    flags = below_look_up_table(summary, experiment.name, experiment.models)
+    found = {metric: scores(summary, experiment.name, metric) for metric in names}
+    shown = [each for each in systems(experiment, summary) if each[0] in set(rows["model"])]
+    ranked = [model for model, kind in shown if kind in ("learned", "baseline")]
+    best = {
+        metric: winner(found[metric], metric, ranked) if metric_of(metric).better else None
+        for metric in names
+    }
+    flags = _flags(experiment, summary)
     body = []
-    for model, kind in systems(experiment, summary):
-        tag = f"below the look-up table ({', '.join(flags[model])})" if model in flags else ""
-        counts = [found[name][model].n for name in names if model in found[name]]
-        cells = [Cell(label_of(model), label_of(model), tag=tag), words(kind)]
+    for model, kind in shown:
+        counts = [found[metric][model].n for metric in names if model in found[metric]]
+        cells = [replace(name_cell(model), tag=flags.get(model, "")), words(kind)]
         cells += [numeric(max(counts) if counts else float("nan"), 0)]
         cells += [
-            score_cell(found[name].get(model), name, best=best[name] == model) for name in names
+            score_cell(found[metric].get(model), metric, best=best[metric] == model)
+            for metric in names
         ]
         body.append(tuple(cells))
     return Table(
-        name=f"transfer-{experiment.name}",
-        caption=(
-            f"{experiment.pair_words}: mean ± SD over patients, 95 % bootstrap interval below"
-            f"{_pooling(experiment)}. The best value of each column, ceilings aside, is marked."
-        ),
-        columns=("System", "Kind", "Patients", *map(_heading, names)),
+        name=name,
+        caption=caption,
+        columns=("System", "Kind", "Patients", *map(heading, names)),
         rows=tuple(body),
         csv=rows.drop(columns=["source", "target"]).to_csv(index=False),
     )
 
 
-def _pooling(experiment: Experiment) -> str:
+def _flags(experiment: Experiment, summary: pd.DataFrame) -> dict[str, str]:
+    """Learned system -> below which of the baselines it is, and in which metrics."""
+    flags: dict[str, list[str]] = {}
+    for rival, (name, _) in RIVALS.items():
+        for model, metrics in below(summary, experiment.name, experiment.models, rival).items():
+            flags.setdefault(model, []).append(f"below {name} ({', '.join(metrics)})")
+    return {model: "; ".join(said) for model, said in flags.items()}
+
+
+def pooling(experiment: Experiment) -> str:
+    """Say how pairs are pooled, where there is more than one."""
     return "; mean over all pairs within each patient first" if len(experiment.pairs) > 1 else ""
+
+
+def leaked_caption(experiment: Experiment) -> str:
+    """Warn at the head of a caption of a leaked experiment; empty for an honest one."""
+    return "Leaked split, not evidence of generalisation. " if experiment.leaked else ""
 
 
 def range_words(experiment: Experiment, metrics: pd.DataFrame) -> str:
@@ -173,80 +213,9 @@ def range_words(experiment: Experiment, metrics: pd.DataFrame) -> str:
     return ", ".join(parts)
 
 
-def _heading(metric: str) -> str:
+def heading(metric: str) -> str:
+    """Head a column of a metric: name, unit, and an arrow to where it is better."""
     how = metric_of(metric)
     arrow = {"lower": " ↓", "higher": " ↑", None: ""}[how.better]
     unit = f" ({how.unit})" if how.unit else ""
     return f"{how.name}{unit}{arrow}"
-
-
-def pair_table(experiment: Experiment, summary: pd.DataFrame, metric: str) -> Table | None:
-    """Systems by pairs of contrasts, for one metric over the body; pairs go down if they are more.
-
-    The best system for each pair, ceilings aside, is marked.
-    """
-    rows = summary[
-        (summary["experiment"] == experiment.name)
-        & (summary["region"] == "body")
-        & (summary["metric"] == metric)
-        & (summary["source"] != "all")
-        & (summary["source"] != summary["target"])
-    ]
-    if rows.empty:
-        return None
-    order = [name for name, _ in systems(experiment, summary)]
-    ranked = [name for name in order if name not in CEILINGS]
-    columns = []
-    for source, target in experiment.transfers:
-        found = scores(summary, experiment.name, metric, "body", source, target)
-        best = winner(found, metric, ranked)
-        columns.append([score_cell(found.get(name), metric, best=name == best) for name in order])
-    pairs = [f"{source} → {target}" for source, target in experiment.transfers]
-    if len(pairs) <= len(order):
-        heading, across = "System", pairs
-        cells = [list(row) for row in zip(*columns, strict=True)]
-        down = [label_of(name) for name in order]
-    else:
-        heading, across, cells = "Source → target", list(map(short_label_of, order)), columns
-        down = pairs
-    return Table(
-        name=f"pairs-{metric}-{experiment.name}",
-        caption=f"{_heading(metric)} of each pair over the body: mean ± SD, 95 % interval.",
-        columns=(heading, *across),
-        rows=tuple((words(name), *made) for name, made in zip(down, cells, strict=True)),
-        csv=rows.to_csv(index=False),
-    )
-
-
-def region_table(
-    experiment: Experiment, summary: pd.DataFrame, names: Sequence[str] = ("nrmse", "bias")
-) -> Table | None:
-    """Tissues by systems: NRMSE and signed bias, mean over all pairs."""
-    rows = summary[
-        (summary["experiment"] == experiment.name)
-        & (summary["region"] != "body")
-        & (summary["source"] == "all")
-        & summary["metric"].isin(names)
-    ]
-    if rows.empty:
-        return None
-    shown = [name for name in names if name in set(rows["metric"])]
-    order = [name for name, _ in systems(experiment, summary) if name in set(rows["model"])]
-    body = []
-    for region in dict.fromkeys(rows["region"]):
-        for metric in shown:
-            found = scores(summary, experiment.name, metric, region)
-            # In one cell, which stays in sight when a table of many systems is scrolled.
-            named = metric_of(metric).name
-            cells = [Cell(str(region), f"{region} {named}", detail=named)]
-            cells += [score_cell(found.get(name), metric) for name in order]
-            body.append(tuple(cells))
-    return Table(
-        name=f"regions-{experiment.name}",
-        caption=(
-            f"Within each tissue: mean ± SD over patients, 95 % interval{_pooling(experiment)}."
-        ),
-        columns=("Tissue", *map(short_label_of, order)),
-        rows=tuple(body),
-        csv=rows.drop(columns=["source", "target"]).to_csv(index=False),
-    )

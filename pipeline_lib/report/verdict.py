@@ -1,17 +1,35 @@
-"""Which system wins, by how much, and how sure that is: counts and intervals, no p values."""
+"""Which system wins, by how much, and in how many patients."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-BASELINES = ("do_nothing", "look_up_table", "training_mean")
-CEILINGS = ("noise_ceiling",)
+BASELINES = ("do_nothing", "look_up_table", "nearest_copy", "training_mean")
+# They are shown what no system is shown, the target itself, so that they win nothing.
+ORACLES = ("least_squares",)
+CEILINGS = ("noise_ceiling", "registration_ceiling")
 LABELS = {
     "do_nothing": "Do nothing (the source as answer)",
     "look_up_table": "Look-up table (grey value to grey value)",
+    "nearest_copy": "Nearest training image",
     "training_mean": "Training mean",
+    "least_squares": "Least squares (oracle: all contrasts, the target too)",
     "noise_ceiling": "Noise ceiling (a perfect model)",
+    "registration_ceiling": (
+        "Registration ceiling (a perfect answer, as misregistered as the scans)"
+    ),
+}
+# What a learned system has to beat, with why it is a shame if it doesn't.
+RIVALS = {
+    "look_up_table": (
+        "the look-up table",
+        "a table from grey value to grey value, which knows nothing of anatomy, does better",
+    ),
+    "nearest_copy": (
+        "the nearest training image",
+        "an image of a training patient, copied as it is, does better",
+    ),
 }
 # Below this an interval over patients says little.
 FEW_PATIENTS = 6
@@ -32,8 +50,13 @@ METRICS = {
     "psnr": Metric("PSNR", "dB", 2, "higher"),
     "ssim": Metric("SSIM", "", 3, "higher"),
     "mae": Metric("MAE", "", 4, "lower"),
+    "nmi": Metric("NMI", "", 3, "higher"),
+    "blur": Metric("Blur", "", 2, None),
     "bias": Metric("Bias", "", 4, None),
+    "ssim_3d": Metric("3-D SSIM", "", 3, "higher"),
 }
+# What stands in the first table of an experiment; all else is in a second one.
+MAIN_METRICS = ("nrmse", "psnr", "ssim", "mae", "nmi", "blur", "bias")
 
 
 def metric_of(name: str) -> Metric:
@@ -110,20 +133,21 @@ def winner(found: dict[str, Score], metric: str, among: Iterable[str]) -> str | 
     return best
 
 
-def below_look_up_table(
-    summary: pd.DataFrame, experiment: str, models: Sequence[str]
+def below(
+    summary: pd.DataFrame, experiment: str, models: Sequence[str], rival: str
 ) -> dict[str, list[str]]:
-    """Learned systems whose mean is worse than the look-up table's, with the metrics it is so in.
+    """Learned systems whose mean is worse than a rival's, with the metrics it is so in.
 
     Only NRMSE and PSNR over the body and all pairs are looked at; a system without a value, or an
-    experiment without a look-up table, is not flagged.
+    experiment without the rival, is not flagged.
     """
     flags: dict[str, list[str]] = {}
     for metric in ("nrmse", "psnr"):
         found = scores(summary, experiment, metric)
-        table = found.get("look_up_table")
+        beaten_by = found.get(rival)
         for model in models:
-            if table and model in found and is_better(metric, table.mean, found[model].mean):
+            ours = found.get(model)
+            if beaten_by and ours and is_better(metric, beaten_by.mean, ours.mean):
                 flags.setdefault(model, []).append(metric_of(metric).name)
     return flags
 
@@ -148,3 +172,18 @@ def better_in(by_patient: pd.DataFrame, metric: str, first: str, second: str) ->
     both = by_patient[[first, second]].dropna()
     wins = sum(is_better(metric, a, b) for a, b in both.itertuples(index=False))
     return wins, len(both)
+
+
+def u_net_of(models: Sequence[str], systems: Mapping[str, str]) -> str | None:
+    """Give the U-Net of an experiment, the plain reference of the field; None if it has none.
+
+    Parameters
+    ----------
+    systems
+        Model -> the system that it is; one of the system `unet` goes before another U-Net.
+    """
+    for system in ("unet", "unet_plain"):
+        for model in models:
+            if systems.get(model, model) == system:
+                return model
+    return None

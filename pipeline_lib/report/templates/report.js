@@ -39,7 +39,7 @@ if (window.matchMedia("(max-width: 60rem)").matches) {
   document.querySelector("nav details").open = false;
 }
 
-// A link into a folded part opens it; printing opens all.
+// What is folded is printed too.
 window.addEventListener("beforeprint", () => {
   for (const part of document.querySelectorAll("details")) part.open = true;
 });
