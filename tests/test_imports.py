@@ -1,5 +1,6 @@
 """Imports go one way, so that a stage needs one environment and reruns only for its own code."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ ALLOWED = {
 }
 ALLOWED["report"] = {*ALLOWED, "phantom"}
 ALLOWED["stages"] = {*ALLOWED}
+ALLOWED["compare"] = set()
 # Third-party packages that a part must not need: its environment does not hold them.
 FORBIDDEN = {
     "signal": {"torch", "ants", "pandas"},
@@ -30,8 +32,26 @@ FORBIDDEN = {
     "models": {"ants", "nibabel"},
     "training": {"ants", "nibabel"},
     "quantify": {"ants", "torch"},
-    "evaluation": {"ants", "torch"},
+    "evaluation": {"ants"},
     "report": {"ants", "torch"},
+    "compare": {"ants", "torch"},
+}
+
+
+# Import name -> name of the package in an environment; what others bring along is not told there.
+PACKAGES = {
+    "torch": "pytorch",
+    "safetensors": "safetensors",
+    "ants": "antspyx",
+    "nilearn": "nilearn",
+    "nibabel": "nibabel",
+    "pandas": "pandas",
+    "scipy": "scipy",
+    "skimage": "scikit-image",
+    "matplotlib": "matplotlib-base",
+    "jinja2": "jinja2",
+    "yaml": "pyyaml",
+    "pydicom": "pydicom",
 }
 
 
@@ -58,6 +78,34 @@ def test_a_part_needs_no_package_of_another_environment(part):
         }
         wrong = imported & FORBIDDEN[part]
         assert not wrong, f"{module.relative_to(ROOT)} imports {wrong}"
+
+
+def rules():
+    """Name, stage and environment of each rule; of `train` one a system."""
+    found = []
+    systems = [path.stem for path in sorted((PACKAGE / "stages").glob("train_*.py"))]
+    for path in sorted((ROOT / "workflow/rules").glob("*.smk")):
+        for text in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
+            name = text.split(":")[0]
+            environment = re.search(r"envs/(\w+)\.yaml", text)[1]
+            stages = re.findall(r"pipeline_lib\.stages\.(\w+)", text)
+            found += [(name, stage, environment) for stage in stages or systems]
+    return found
+
+
+@pytest.mark.parametrize(("rule", "stage", "environment"), rules())
+def test_the_environment_of_a_rule_holds_what_its_stage_reaches(rule, stage, environment):
+    held = re.findall(r"^ +- ([\w-]+)", (ROOT / f"envs/{environment}.yaml").read_text(), re.M)
+    reached, waiting, needed = set(), [f"pipeline_lib.stages.{stage}"], set()
+    while waiting:
+        name = waiting.pop()
+        path = ROOT / f"{name.replace('.', '/')}.py"
+        if name not in reached and path.exists():
+            reached.add(name)
+            waiting += imported_modules(path, ROOT)
+            needed |= set(re.findall(r"^ *(?:import|from) (\w+)", path.read_text(), re.M))
+    missing = {PACKAGES[name] for name in needed & PACKAGES.keys()} - set(held)
+    assert not missing, f"{stage} needs {', '.join(missing)}, which envs/{environment}.yaml lacks"
 
 
 def test_package_init_files_are_empty():

@@ -1,22 +1,22 @@
-"""Answers that need no network: what a learned model has to beat, and what none can."""
+"""Answers that need no network: what a learned model has to beat.
 
-import zlib
-from collections.abc import Iterable, Mapping
+They are made of training images alone; of a leaked split, of the images that it holds for training.
+"""
+
+from collections.abc import Callable, Collection, Mapping
 from collections.abc import Sequence as Series
 
 import numpy as np
 
 from pipeline_lib.errors import InputError
-from pipeline_lib.evaluation.noise import noise_sigma
-from pipeline_lib.evaluation.scoring import (
-    Answer,
-    Pair,
-    PatientScorer,
-    Score,
-    TargetScorer,
-    by_target,
+from pipeline_lib.evaluation.likeness import (
+    held_together,
+    nearest_known,
+    nearest_known_pair,
+    sequence_distances,
 )
-from pipeline_lib.signal.noise import with_rician_noise
+from pipeline_lib.evaluation.pairs import Answer, Pair
+from pipeline_lib.slices.images import Images
 from pipeline_lib.slices.store import PatientSlices
 
 Array = np.ndarray
@@ -25,31 +25,48 @@ RANGE_PERCENTILE = 99.9
 BINS = 256
 
 
-def declared_ranges(training: Series[PatientSlices]) -> dict[str, float]:
-    """Give the data range R of each contrast, from training patients alone.
+def declared_ranges(training: Series[Images]) -> dict[str, float]:
+    """Give the data range R of each contrast, from training images alone.
 
     The median over patients of the 99.9th percentile within the body: a patient is the unit, so
-    that one with many slices or one odd scan does not set the range of all.
+    that one with many slices or one odd scan does not set the range of all. A contrast of which a
+    leaked split holds no training image takes the range of the one of the nearest sequence.
 
     Raises
     ------
     InputError
-        If a contrast has no signal, or the patients' contrasts differ.
+        If a contrast has no signal, no image is held, or the patients' contrasts differ.
     """
-    check_alike(training)
-    ranges = {}
-    for index, name in enumerate(training[0].contrasts):
-        highest = [
-            np.percentile(slices.images[:, index][slices.body > 0], RANGE_PERCENTILE)
-            for slices in training
-        ]
-        ranges[name] = float(np.median(highest))
-        if not ranges[name] > 0:
+    check_alike([images.slices for images in training])
+    highest = _of_patients(training, lambda values: float(np.percentile(values, RANGE_PERCENTILE)))
+    ranges = np.nanmedian(highest, axis=0)
+    for name, largest in zip(training[0].slices.contrasts, ranges, strict=True):
+        if not largest > 0:
             raise InputError(
                 f"{name} has no signal within the body of the training patients; "
                 "look at its scans, or take it out of `contrasts:`."
             )
-    return ranges
+    return dict(zip(training[0].slices.contrasts, map(float, ranges), strict=True))
+
+
+def _of_patients(training: Series[Images], statistic: Callable[[Array], float]) -> Array:
+    """Take a number of each patient's held voxels within the body, [patient, contrast].
+
+    NaN where a patient holds no image of a contrast; of a contrast that none holds they are the
+    numbers of the one of the nearest sequence.
+    """
+    found = np.full((len(training), len(training[0].slices.contrasts)), np.nan)
+    for number, images in enumerate(training):
+        inside = np.asarray(images.slices.body) > 0
+        for contrast in range(found.shape[1]):
+            rows = images.rows(contrast)
+            values = images.slices.images[rows, contrast][inside[rows]]
+            if len(values):
+                found[number, contrast] = statistic(values)
+    known = np.isfinite(found).any(axis=0)
+    if not known.any():
+        raise InputError("the split holds no image for training; give it some.")
+    return found[:, nearest_known(known, sequence_distances(training[0].slices.contrasts))]
 
 
 def check_alike(patients: Series[PatientSlices]) -> None:
@@ -77,20 +94,13 @@ def do_nothing(slices: PatientSlices) -> Answer:
 class TrainingMean:
     """Answers with one number: the mean of the target contrast within the training bodies.
 
-    0 outside the body. Each training patient weighs the same.
+    0 outside the body. Each training patient weighs the same; a contrast without a training image
+    has the mean of the one of the nearest sequence.
     """
 
-    def __init__(self, training: Series[PatientSlices]) -> None:
-        self.means = np.mean(
-            [
-                [
-                    slices.images[:, contrast][slices.body > 0].mean(dtype=float)
-                    for contrast in range(len(slices.contrasts))
-                ]
-                for slices in training
-            ],
-            axis=0,
-        ).astype(np.float32)
+    def __init__(self, training: Series[Images]) -> None:
+        means = _of_patients(training, lambda values: float(values.mean(dtype=float)))
+        self.means = np.nanmean(means, axis=0).astype(np.float32)
 
     def answer(self, slices: PatientSlices) -> Answer:
         """Answer for one patient."""
@@ -102,9 +112,10 @@ class LookUpTable:
     """Answers with the mean target value of the training voxels of the same source value.
 
     One table for each source and target: 256 bins from 0 to the source's declared range, filled
-    within the training bodies, interpolated between the centres of the bins that have voxels and
-    constant beyond them; 0 outside the body. What a model achieves beyond it comes from looking at
-    more than one voxel.
+    within the training bodies by the slices that hold both images, interpolated between the
+    centres of the bins that have voxels and constant beyond them; 0 outside the body. A pair that
+    no training slice holds is answered by the table of the pair of the nearest sequences. What a
+    model achieves beyond it comes from looking at more than one voxel.
 
     Parameters
     ----------
@@ -112,28 +123,47 @@ class LookUpTable:
         Training patients.
     ranges
         Declared range of each contrast.
+    pairs
+        For which to make tables.
     """
 
-    def __init__(self, training: Series[PatientSlices], ranges: Mapping[str, float]) -> None:
-        self.ranges = [ranges[name] for name in training[0].contrasts]
-        contrasts = len(self.ranges)
+    def __init__(
+        self, training: Series[Images], ranges: Mapping[str, float], pairs: Collection[Pair]
+    ) -> None:
+        contrasts = training[0].slices.contrasts
+        self.ranges = [ranges[name] for name in contrasts]
         self.centres = (np.arange(BINS) + 0.5) / BINS
-        self.counts = np.zeros((contrasts, BINS))
-        self.sums = np.zeros((contrasts, contrasts, BINS))
-        for slices in training:
-            inside = np.asarray(slices.body) > 0
-            values = [slices.images[:, contrast][inside] for contrast in range(contrasts)]
-            for source in range(contrasts):
-                bins = np.clip(values[source] * (BINS / self.ranges[source]), 0, BINS - 1)
-                bins = bins.astype(np.intp)
-                self.counts[source] += np.bincount(bins, minlength=BINS)
-                for target in range(contrasts):
-                    self.sums[source, target] += np.bincount(bins, values[target], BINS)
+        known, distances = held_together(training), sequence_distances(contrasts)
+        # For each pair the one whose table answers.
+        self.stand_ins = {pair: nearest_known_pair(pair, known, distances) for pair in pairs}
+        self.counts = {pair: np.zeros(BINS) for pair in self.stand_ins.values()}
+        self.sums = {pair: np.zeros(BINS) for pair in self.counts}
+        for images in training:
+            self._fill(images)
+
+    def _fill(self, images: Images) -> None:
+        inside = np.asarray(images.slices.body) > 0
+        slice_of_voxel = np.nonzero(inside)[0]
+        held = np.zeros(len(images.slices), dtype=bool)
+        values: dict[int, Array] = {}
+        for source, target in self.counts:
+            for contrast in (source, target):
+                if contrast not in values:
+                    values[contrast] = images.slices.images[:, contrast][inside]
+            held[:] = False
+            held[images.rows(source, target)] = True
+            taken = slice(None) if held.all() else held[slice_of_voxel]
+            scaled = values[source][taken] * (BINS / self.ranges[source])
+            bins = np.clip(scaled, 0, BINS - 1).astype(np.intp)
+            self.counts[source, target] += np.bincount(bins, minlength=BINS)
+            self.sums[source, target] += np.bincount(bins, values[target][taken], BINS)
 
     def look_up(self, images: Array, source: int, target: int) -> Array:
         """Mean target values for source images of any shape."""
-        filled = self.counts[source] > 0
-        means = self.sums[source, target][filled] / self.counts[source][filled]
+        source, target = self.stand_ins[source, target]
+        counts = self.counts[source, target]
+        filled = counts > 0
+        means = self.sums[source, target][filled] / counts[filled]
         return np.interp(images / self.ranges[source], self.centres[filled], means)
 
     def answer(self, slices: PatientSlices) -> Answer:
@@ -147,43 +177,3 @@ class LookUpTable:
             return prediction
 
         return predict
-
-
-def noise_ceiling(
-    slices: PatientSlices, ranges: Mapping[str, float], seed: int, pairs: Iterable[Pair]
-) -> list[Score]:
-    """Score a perfect answer against a target with the noise that the targets have.
-
-    The acquired image stands for the perfect answer, and itself with fresh Rician noise for the
-    target; the SD of the noise is estimated from that image (see `noise_sigma`). The source plays
-    no role: the pairs of a target get the same rows, so that the means over pairs compare.
-
-    Parameters
-    ----------
-    slices
-        The patient.
-    ranges
-        Declared range of each contrast.
-    seed
-        Of the noise, together with the names of patient and contrast.
-    pairs
-        What to give rows for.
-    """
-    patient = PatientScorer(slices)
-    labels = patient.body * (1 + np.asarray(slices.tissues)[patient.box].astype(int))
-    names = list(slices.contrasts)
-    rows: list[Score] = []
-    for target, sources in by_target(pairs).items():
-        name = names[target]
-        image = patient.image(target)
-        rng = np.random.default_rng(
-            [seed, *(zlib.crc32(x.encode()) for x in (slices.patient, name))]
-        )
-        noisy = with_rician_noise(image, noise_sigma(image, labels), rng)
-        scores = list(TargetScorer(patient, noisy, ranges[name]).score(image))
-        rows += [
-            Score(slices.patient, names[source], name, *each, ranges[name])
-            for source in sources
-            for each in scores
-        ]
-    return rows

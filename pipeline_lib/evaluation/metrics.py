@@ -5,16 +5,23 @@ code happens to choose. Here all arrays are [slice, row, column] (or any shape, 
 involved), the mask is of the target side, and the range is declared by the caller.
 """
 
+from collections.abc import Sequence as Series
+
 import numpy as np
-from scipy import ndimage
+import torch
+from torch import Tensor
+
+from pipeline_lib.evaluation.similarity import WindowedTarget
+from pipeline_lib.evaluation.windows import padded, pieces, tensor
 
 Array = np.ndarray
 
-# Wang et al. 2004: Gaussian window of 1.5 pixels, K1 and K2.
-SIGMA = 1.5
-K1, K2 = 0.01, 0.03
-# Pixels on each side that the window reaches (scikit-image's truncation at 3.5 sigma).
-RADIUS = int(3.5 * SIGMA + 0.5)
+# Grey levels of each image in the joint histogram of `nmi`.
+LEVELS = 64
+# Crete et al. 2007: the images are blurred again by a mean over 11 pixels.
+REBLUR = 11
+# Pixels around a voxel that any window here reaches: the mean over 11 after Sobel's difference.
+REACH = REBLUR // 2 + 1
 
 
 def mae(prediction: Array, target: Array, *, mask: Array) -> float:
@@ -54,61 +61,127 @@ def psnr(prediction: Array, target: Array, *, mask: Array, data_range: float) ->
     return float(decibels(error, data_range))
 
 
-def decibels(mean_squared_error: Array | float, data_range: float) -> Array:
+def decibels(mean_squared_error: Array | float, data_range: Array | float) -> Array:
     """Turn a mean squared error into a peak signal-to-noise ratio."""
     with np.errstate(divide="ignore"):
         return 10 * np.log10(data_range**2 / np.asarray(mean_squared_error, dtype=float))
 
 
+def ratio(numerator: float, denominator: float) -> float:
+    """Divide; NaN where there is nothing to divide by."""
+    return float(numerator / denominator) if denominator > 0 else float("nan")
+
+
 def ssim(prediction: Array, target: Array, *, mask: Array, data_range: float) -> float:
     """Mean over the mask of the map of structural similarity of each slice.
 
-    Of the whole frame it would rank a noisy copy of the wrong contrast above a perfect noise-free
-    answer, because most of a frame is background.
+    Wang et al. 2004, eq. 13, with a Gaussian window of 1.5 pixels. Of the whole frame it would rank
+    a noisy copy of the wrong contrast above a perfect noise-free answer, because most of a frame is
+    background.
     """
     _check(prediction, target, mask)
-    similarity = WindowedTarget(target, data_range).similarity(prediction)
-    return float(similarity[mask].mean(dtype=float))
+    windowed = WindowedTarget(tensor(target), data_range)
+    similarity = windowed.similarity(windowed.moments(tensor(prediction)))
+    return float(similarity[tensor(mask)].double().mean())
 
 
-class WindowedTarget:
-    """A target's local means and variances, taken once for all predictions of it.
-
-    Wang et al. 2004, eq. 13, in each slice on its own, as scikit-image computes it with
-    `gaussian_weights=True, sigma=1.5, use_sample_covariance=False`; two of its five filters fall
-    away for every prediction but the first.
+def ssim_3d(
+    prediction: Array, target: Array, *, mask: Array, data_range: float, runs: Series[slice]
+) -> float:
+    """Mean over the mask of the map of structural similarity with a window through slices too.
 
     Parameters
     ----------
-    target
-        [slice, row, column].
-    data_range
-        See `psnr`.
+    prediction, target, mask, data_range
+        See `ssim`.
+    runs
+        Slices that are neighbours; see `windows.neighbouring` and `windows.smoothed_along_slices`
+        for what becomes of the ends. The window is of 1.5 slices, whatever their distance.
     """
-
-    def __init__(self, target: Array, data_range: float) -> None:
-        self.target = target
-        self.mean = smoothed(target)
-        self.variance = smoothed(target * target) - self.mean**2
-        self.c1, self.c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
-
-    def similarity(self, prediction: Array) -> Array:
-        """Map of structural similarity, [slice, row, column]."""
-        mean = smoothed(prediction)
-        variance = smoothed(prediction * prediction) - mean**2
-        covariance = smoothed(prediction * self.target) - mean * self.mean
-        numerator = (2 * mean * self.mean + self.c1) * (2 * covariance + self.c2)
-        return numerator / (
-            (mean**2 + self.mean**2 + self.c1) * (variance + self.variance + self.c2)
-        )
+    _check(prediction, target, mask)
+    windowed = WindowedTarget(tensor(target), data_range, runs)
+    similarity = windowed.similarity_through(windowed.moments(tensor(prediction)))
+    return float(similarity[tensor(mask)].double().mean())
 
 
-def smoothed(images: Array) -> Array:
-    """Gaussian mean of 1.5 pixels in each slice of [slice, row, column]."""
-    weights = np.exp(-0.5 * (np.arange(-RADIUS, RADIUS + 1) / SIGMA) ** 2)
-    weights /= weights.sum()
-    rows = ndimage.correlate1d(images, weights, axis=1)
-    return ndimage.correlate1d(rows, weights, axis=2)
+def nmi(prediction: Array, target: Array, *, mask: Array, data_range: float) -> float:
+    """Normalised mutual information (H(A) + H(B)) / H(A, B) of the voxels within the mask.
+
+    Studholme et al. 1999, eq. 12: 1 for independent images, 2 for images that determine each other,
+    whatever their scales. The joint histogram has 64 x 64 bins from 0 to the data range; values
+    beyond count in the outermost bins. NaN where all voxels lie in one bin.
+    """
+    _check(prediction, target, mask)
+    one, other = (grey_levels(tensor(images[mask]), data_range) for images in (prediction, target))
+    return mutual_information(one, other)
+
+
+def grey_levels(values: Tensor, data_range: float) -> Tensor:
+    """Bin of each value between 0 and the data range: int16, from 0 to 63."""
+    return (values * (LEVELS / data_range)).clamp_(0, LEVELS - 1).to(torch.int16)
+
+
+def mutual_information(one: Tensor, other: Tensor) -> float:
+    """Studholme's normalised mutual information of two lists of grey levels."""
+    counts = torch.bincount(one * LEVELS + other, minlength=LEVELS**2).double()
+    joint = (counts / counts.sum()).view(LEVELS, LEVELS)
+    both = _entropy(joint)
+    return (_entropy(joint.sum(0)) + _entropy(joint.sum(1))) / both if both > 0 else float("nan")
+
+
+def blur(prediction: Array, target: Array, *, mask: Array) -> float:
+    """Perceptual blur of the prediction over that of the target: above 1 it is blurrier."""
+    _check(prediction, target, mask)
+    one, other = (perceptual_blur(images, mask=mask) for images in (prediction, target))
+    return ratio(one, other)
+
+
+def perceptual_blur(images: Array, *, mask: Array) -> float:
+    """Crete et al. 2007: from 0 (sharp) to 1; what a second blur leaves of the edges.
+
+    As scikit-image's `blur_effect` computes it (the greater of the values along rows and columns),
+    with the sums over the mask in all slices in the place of those over one frame.
+    """
+    _check(images, images, mask)
+    return blurredness(tensor(images), tensor(mask))
+
+
+def blurredness(images: Tensor, mask: Tensor) -> float:
+    """`perceptual_blur` of tensors [slice, row, column]."""
+    edges, kept = np.zeros(2), np.zeros(2)
+    for piece in pieces(len(images), images[0].numel()):
+        inside = mask[piece].to(images.dtype)
+        for along in (1, 2):
+            sharp, blurred = _edges(images[piece], along)
+            # Crete's loss of variation is max(0, sharp - blurred): what is kept is the smaller.
+            kept[along - 1] += float(torch.minimum(sharp, blurred).mul_(inside).sum())
+            edges[along - 1] += float(sharp.mul_(inside).sum())
+    # An image without edges can't be blurred any further.
+    return float(np.divide(kept, edges, out=np.ones(2), where=edges > 0).max())
+
+
+def _edges(images: Tensor, along: int) -> tuple[Tensor, Tensor]:
+    """Size of Sobel's difference along an axis, of the images and of their running means.
+
+    Both times 4, which the ratio drops. The difference of means over 11 pixels that lie 2 apart is
+    that of the two pixels at either end.
+    """
+    across = 3 - along
+    size, wide = images.shape[along], images.shape[across]
+    over = padded(padded(images, along, REACH), across, 1)
+    smooth = over.narrow(across, 0, wide) + over.narrow(across, 2, wide)
+    smooth.add_(over.narrow(across, 1, wide), alpha=2)
+
+    def at(shift: int) -> Tensor:
+        return smooth.narrow(along, REACH + shift, size)
+
+    sharp = (at(1) - at(-1)).abs_()
+    ends = (at(REACH) + at(REACH - 1)).sub_(at(1 - REACH)).sub_(at(-REACH))
+    return sharp, ends.abs_().div_(REBLUR)
+
+
+def _entropy(shares: Tensor) -> float:
+    return float(torch.special.entr(shares).sum())
 
 
 def _difference(prediction: Array, target: Array, mask: Array) -> Array:

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from pipeline_lib.errors import InputError
-from pipeline_lib.evaluation.scoring import Answer
+from pipeline_lib.evaluation.pairs import Answer
 from pipeline_lib.files import read_json
-from pipeline_lib.slices.store import PatientSlices
+from pipeline_lib.slices.images import Images
 
 Array = np.ndarray
 
@@ -77,14 +77,15 @@ class Predictions:
         """Patients in the order of the index."""
         return list(dict.fromkeys(self.index["patient"]))
 
-    def answer(self, slices: PatientSlices) -> Answer:
-        """Answer for one patient and the pairs that were predicted.
+    def answer(self, images: Images) -> Answer:
+        """Answer for one patient and the pairs that were predicted, in all slices.
 
         Raises
         ------
         InputError
             If not all slices of the patient were predicted, or its contrasts are others.
         """
+        slices = images.slices
         rows = np.flatnonzero(self.index["patient"] == slices.patient)
         places = self.index["slice"].to_numpy()[rows]
         fits = list(slices.contrasts) == self.contrasts

@@ -1,73 +1,98 @@
 """The metrics of one patient: all its slices as one volume, for the body and for each tissue."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from collections.abc import Sequence as Series
-from typing import NamedTuple
+import math
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from pipeline_lib.errors import InputError
-from pipeline_lib.evaluation.metrics import RADIUS, WindowedTarget, decibels
+from pipeline_lib.evaluation.formulas import check_paper, paper_scores
+from pipeline_lib.evaluation.metrics import (
+    REACH,
+    blurredness,
+    decibels,
+    grey_levels,
+    mutual_information,
+    ratio,
+)
+from pipeline_lib.evaluation.pairs import (
+    BODY,
+    PAPER,
+    Answer,
+    Pair,
+    Score,
+    always_given,
+    by_target,
+    scored_rows,
+)
+from pipeline_lib.evaluation.similarity import WindowedTarget
+from pipeline_lib.evaluation.windows import neighbouring, tensor
+from pipeline_lib.slices.images import Images
 from pipeline_lib.slices.store import PatientSlices
 
 Array = np.ndarray
-Answer = Callable[[int, int], Array]
-"""Prediction [slice, row, column] of a patient for the indices of a source and a target."""
-Pair = tuple[int, int]
-"""Indices of a source and a target among a patient's contrasts."""
-
-BODY = "body"
 # A smaller tissue says more about its border than about the model.
 SMALLEST_REGION = 50
-
-
-class Score(NamedTuple):
-    """One value of the table of metrics."""
-
-    patient: str
-    source: str
-    target: str
-    region: str
-    metric: str
-    value: float
-    data_range: float
 
 
 class PatientScorer:
     """What all answers for a patient are scored with: its regions and where they lie.
 
-    The images are cut to the body and the reach of the window of SSIM, which changes no value.
+    The images are cut to the body and the reach of all windows, which changes no value.
 
     Parameters
     ----------
     slices
         The patient. A tissue counts within the body, from 50 voxels in all slices on.
+    rows
+        Indices of the slices that count, ascending; `None`: all.
+
+    Attributes
+    ----------
+    rows
+        Indices of the slices that count.
+    box
+        What `cut` takes of [slice, row, column].
+    body
+        bool [slice, row, column], cut.
+    runs
+        Slices that are neighbours; see `windows.neighbouring`.
+
+    Raises
+    ------
+    InputError
+        If there is no voxel of the body in them.
     """
 
-    def __init__(self, slices: PatientSlices) -> None:
-        body = np.asarray(slices.body) > 0
+    def __init__(self, slices: PatientSlices, rows: Array | None = None) -> None:
+        self.slices = slices
+        self.rows = np.arange(len(slices)) if rows is None else np.asarray(rows)
+        body = np.asarray(slices.body)[self.rows] > 0
         if not body.any():
             raise InputError(
                 f"{slices.patient} has no voxel of the body in any slice; exclude the patient."
             )
-        self.slices = slices
-        self.box = (
-            slice(None),
+        box = (
             _reach(np.logical_or.reduce(body, (0, 2))),
             _reach(np.logical_or.reduce(body, (0, 1))),
         )
-        self.body = body[self.box]
+        self.box = (_stretch(self.rows), *box)
+        self.body = body[:, *box]
+        self.runs = neighbouring(
+            [slices.sessions[row] for row in self.rows], [slices.indices[row] for row in self.rows]
+        )
         inside = np.flatnonzero(self.body)
-        labels = np.asarray(slices.tissues)[self.box].ravel()[inside]
+        labels = np.asarray(slices.tissues[self.box]).ravel()[inside]
         order = np.argsort(labels, kind="stable")
+        self.mask = tensor(self.body)
         # Voxels sorted by tissue: each tissue's sums are then those of one stretch.
-        self.voxels = inside[order]
-        found, self.starts, counts = np.unique(labels[order], return_index=True, return_counts=True)
-        self.counts = counts.astype(float)
-        self.regions = [
-            (name, int(np.flatnonzero(found == label)[0]))
-            for label, name in slices.tissue_names.items()
-            if label in found and counts[found == label][0] >= SMALLEST_REGION
+        self.voxels = torch.from_numpy(inside[order]).to(self.mask.device)
+        found, starts = np.unique(labels[order], return_index=True)
+        self.stretches = [
+            (slices.tissue_names.get(int(label)), int(start), int(stop))
+            for label, start, stop in zip(found, starts, [*starts[1:], len(order)], strict=True)
         ]
 
     def image(self, contrast: int) -> Array:
@@ -75,14 +100,25 @@ class PatientScorer:
         return self.cut(self.slices.images[:, contrast])
 
     def cut(self, images: Array) -> Array:
-        """Cut [slice, row, column] images to the box, as float32."""
-        return np.ascontiguousarray(images[self.box], dtype=np.float32)
+        """Cut [slice, row, column] images to the box and the slices that count, as float32."""
+        own = np.require(images[self.box], requirements=("C", "W", "E"))
+        # PyTorch turns float16 into float32 several times faster than NumPy.
+        return torch.from_numpy(own).float().numpy()
 
-    def means(self, values: Array) -> dict[str, float]:
-        """Mean of `values` (sorted as `voxels`) over the body and over each tissue."""
-        sums = np.add.reduceat(values, self.starts, dtype=float)
-        tissues = {name: float(sums[at] / self.counts[at]) for name, at in self.regions}
-        return {BODY: float(sums.sum() / self.counts.sum()), **tissues}
+    def inside(self, images: Tensor) -> Tensor:
+        """Values of cut images within the body, sorted by tissue."""
+        return images.reshape(-1).index_select(0, self.voxels)
+
+    def means(self, values: Tensor) -> dict[str, float]:
+        """Means of `values` (see `inside`) over the body and over each tissue."""
+        # Pairwise sums in float32 of each stretch, and those in float64.
+        sums = torch.stack([values[a:b].sum() for _, a, b in self.stretches]).double().tolist()
+        tissues = {
+            name: part / (stop - start)
+            for (name, start, stop), part in zip(self.stretches, sums, strict=True)
+            if name is not None and stop - start >= SMALLEST_REGION
+        }
+        return {BODY: sum(sums) / len(self.voxels), **tissues}
 
 
 class TargetScorer:
@@ -101,101 +137,114 @@ class TargetScorer:
     def __init__(self, patient: PatientScorer, target: Array, data_range: float) -> None:
         self.patient = patient
         self.data_range = data_range
-        self.windowed = WindowedTarget(target, data_range)
-        self.inside = target.ravel()[patient.voxels].astype(float)
-        self.power = patient.means(self.inside**2)
+        images = tensor(target)
+        self.windowed = WindowedTarget(images, data_range, patient.runs)
+        self.values = patient.inside(images)
+        self.levels = grey_levels(self.values, data_range)
+        self.power = patient.means(self.values.square())
+        self.blur = blurredness(images, patient.mask)
 
     def score(self, prediction: Array) -> Iterator[tuple[str, str, float]]:
         """Yield (region, metric, value) of cut images [slice, row, column], float32.
 
         The metrics are those of `pipeline_lib.evaluation.metrics` (a test holds them equal).
         """
-        error = prediction.ravel()[self.patient.voxels] - self.inside
-        similarity = self.windowed.similarity(prediction).ravel()[self.patient.voxels]
-        mae = self.patient.means(np.abs(error))
-        squared = self.patient.means(error**2)
-        bias = self.patient.means(error)
-        ssim = self.patient.means(similarity)
-        for region in mae:
-            yield region, "mae", mae[region]
-            yield region, "nrmse", _root_of_ratio(squared[region], self.power[region])
+        patient, images = self.patient, tensor(prediction)
+        values = patient.inside(images)
+        error = values - self.values
+        absolute, squared = patient.means(error.abs()), patient.means(error.square())
+        signed = patient.means(error)
+        moments = self.windowed.moments(images)
+        ssim = patient.means(patient.inside(self.windowed.similarity(moments)))
+        through = patient.means(patient.inside(self.windowed.similarity_through(moments)))
+        of_body = {
+            "ssim_3d": through[BODY],
+            "nmi": mutual_information(grey_levels(values, self.data_range), self.levels),
+            "blur": ratio(blurredness(images, patient.mask), self.blur),
+        }
+        for region in absolute:
+            yield region, "mae", absolute[region]
+            yield region, "nrmse", math.sqrt(ratio(squared[region], self.power[region]))
             yield region, "psnr", float(decibels(squared[region], self.data_range))
             yield region, "ssim", ssim[region]
-            yield region, "bias", bias[region]
+            yield region, "bias", signed[region]
+            if region == BODY:
+                yield from ((region, metric, value) for metric, value in of_body.items())
 
 
 def score_patient(
-    slices: PatientSlices, answer: Answer, ranges: Mapping[str, float], pairs: Iterable[Pair]
+    images: Images,
+    answer: Answer,
+    ranges: Mapping[str, float],
+    pairs: Iterable[Pair],
+    paper: str | None = None,
+    experiment: Iterable[Pair] | None = None,
 ) -> list[Score]:
     """Score a patient's answers for pairs of contrasts.
 
     Parameters
     ----------
-    slices
-        The patient.
+    images
+        The patient. A pair is scored over the slices that are held (see `scored_rows`), and has no
+        row where none of those shows the body.
     answer
-        Gives the prediction for a source and a target of `pairs`.
+        Gives the prediction of all slices for a source and a target of `pairs`.
     ranges
         Declared range of each contrast.
     pairs
         What to score; the rows come target by target.
+    paper
+        Whose formula gives rows of the region "paper" too; see `formulas`.
+    experiment
+        All pairs of the experiment, where `pairs` are some of them.
 
     Raises
     ------
     InputError
-        If a prediction is not finite within the body.
+        If a prediction is not finite within the body, or the paper is unknown.
     """
-    patient = PatientScorer(slices)
-    names = list(slices.contrasts)
-    rows = []
+    check_paper(paper)
+    pairs = list(pairs)
+    given = always_given(pairs if experiment is None else list(experiment))
+    slices, names = images.slices, list(images.slices.contrasts)
+    scores: list[Score] = []
+    patient: PatientScorer | None = None
     for target, sources in by_target(pairs).items():
         data_range = ranges[names[target]]
-        scorer = TargetScorer(patient, patient.image(target), data_range)
+        scorer: TargetScorer | None = None
         for source in sources:
-            prediction = patient.cut(answer(source, target))
+            rows = scored_rows(images, source, target, given)
+            if images.held is not None and not np.any(slices.body[rows]):
+                continue
+            if patient is None or not np.array_equal(patient.rows, rows):
+                patient, scorer = PatientScorer(slices, rows), None
+            if scorer is None:
+                scorer = TargetScorer(patient, patient.image(target), data_range)
+            whole = answer(source, target)
+            prediction = patient.cut(whole)
             if not np.isfinite(prediction).all():
                 raise InputError(
                     f"the prediction of {names[target]} from {names[source]} for {slices.patient} "
                     "holds NaN or infinity; the training diverged: lower its learning rate."
                 )
-            rows += [
+            values = list(scorer.score(prediction))
+            if paper is not None:
+                of_paper = paper_scores(paper, whole[rows], slices.images[rows, target], data_range)
+                values += [(PAPER, metric, value) for metric, value in of_paper.items()]
+            scores += [
                 Score(slices.patient, names[source], names[target], *each, data_range)
-                for each in scorer.score(prediction)
+                for each in values
             ]
+    return scores
+
+
+def _stretch(rows: Array) -> slice | Array:
+    """Consecutive rows as a slice, which copies nothing of a mapped file that is cut off."""
+    if (np.diff(rows) == 1).all():
+        return slice(int(rows[0]), int(rows[-1]) + 1)
     return rows
-
-
-def index_pairs(pairs: Series[Series[str]], contrasts: Iterable[str]) -> list[Pair]:
-    """Give the indices of pairs of names among the contrasts.
-
-    Raises
-    ------
-    InputError
-        If a name is none of the contrasts.
-    """
-    names = list(contrasts)
-    for source, target in pairs:
-        if not {source, target} <= set(names):
-            raise InputError(
-                f"the pair {source} → {target} is not of the contrasts {', '.join(names)}; "
-                "correct the experiment's `pairs:`."
-            )
-    return [(names.index(source), names.index(target)) for source, target in pairs]
-
-
-def by_target(pairs: Iterable[Pair]) -> dict[int, list[int]]:
-    """Group the sources by target: what is computed of a target serves all of them."""
-    sources: dict[int, list[int]] = {}
-    for source, target in pairs:
-        sources.setdefault(target, []).append(source)
-    return sources
 
 
 def _reach(occupied: Array) -> slice:
     places = np.flatnonzero(occupied)
-    return slice(max(places[0] - RADIUS, 0), min(places[-1] + RADIUS + 1, len(occupied)))
-
-
-def _root_of_ratio(numerator: float, denominator: float) -> float:
-    """Root of a ratio; NaN for a target that is 0 throughout."""
-    return float(np.sqrt(numerator / denominator)) if denominator > 0 else float("nan")
+    return slice(max(places[0] - REACH, 0), min(places[-1] + REACH + 1, len(occupied)))

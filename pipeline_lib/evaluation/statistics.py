@@ -10,25 +10,37 @@ Array = np.ndarray
 
 SYSTEM = ["experiment", "dataset", "model"]
 QUANTITY = ["source", "target", "region", "metric"]
-COLUMNS = [*SYSTEM, *QUANTITY, "n", "mean", "sd", "low", "high"]
+SUMMARY = ["n", "mean", "sd", "low", "high"]
+COLUMNS = [*SYSTEM, *QUANTITY, *SUMMARY]
 # Name of the source and the target in rows over all pairs.
 ALL = "all"
 CONFIDENCE = 0.95
 
 
-def with_pairs_pooled(metrics: pd.DataFrame) -> pd.DataFrame:
+def of_patients(metrics: pd.DataFrame, group: str) -> pd.DataFrame:
+    """Take one group's values, one a patient, model and quantity.
+
+    Seen and external patients are tested with the model of every fold: theirs is the mean over the
+    folds.
+    """
+    chosen = metrics[metrics["group"] == group]
+    keys = [*SYSTEM, "patient", *QUANTITY]
+    return chosen.groupby(keys, sort=False)["value"].mean().reset_index()
+
+
+def with_pairs_pooled(values: pd.DataFrame) -> pd.DataFrame:
     """Append each patient's mean over all pairs of different contrasts, as source = target = `all`.
 
     The pairs are those of the table: all models of an experiment have the same (see
     `tables.merged`). The mean is taken within the patient, so that the patient stays the unit.
     """
-    off_diagonal = metrics[metrics["source"] != metrics["target"]]
+    off_diagonal = values[values["source"] != values["target"]]
     keys = [*SYSTEM, "patient", "region", "metric"]
-    pooled = off_diagonal.groupby(keys, sort=False, as_index=False)["value"].mean()
-    return pd.concat([metrics, pooled.assign(source=ALL, target=ALL)], ignore_index=True)
+    pooled = off_diagonal.groupby(keys, sort=False)["value"].mean().reset_index()
+    return pd.concat([values, pooled.assign(source=ALL, target=ALL)], ignore_index=True)
 
 
-def summary(metrics: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
+def summary(metrics: pd.DataFrame, resamples: int, seed: int, group: str = "test") -> pd.DataFrame:
     """Mean, SD and 95 % bootstrap interval over patients, of every quantity of every model.
 
     Folds are pooled: a patient is in the test of one only. The SD is that between patients; the
@@ -38,42 +50,75 @@ def summary(metrics: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
     Parameters
     ----------
     metrics
-        The table of metrics; one value a patient, model and quantity.
+        The table of metrics.
     resamples
         Number of bootstrap resamples.
     seed
         Of the draws, together with the experiment's name.
+    group
+        Of which patients.
 
     Returns
     -------
         The columns `COLUMNS`, in the order in which the quantities first occur. One patient has
         neither SD nor interval. Where a perfect answer makes a value infinite, so is the mean.
     """
+    values = with_pairs_pooled(of_patients(metrics, group))
+    return summarised(values, QUANTITY, resamples, seed)
+
+
+def summarised(
+    values: pd.DataFrame, quantity: list[str], resamples: int, seed: int
+) -> pd.DataFrame:
+    """Summarise over patients what is told apart by the columns `SYSTEM` and `quantity`.
+
+    Parameters
+    ----------
+    values
+        These columns, `patient` and `value`; one value a patient.
+    quantity
+        Columns that tell the quantities of a model apart.
+    resamples, seed
+        See `summary`.
+
+    Returns
+    -------
+        The columns `SYSTEM`, `quantity` and `SUMMARY`.
+    """
     parts = [
-        _summary_of_system(system, part, resamples, seed)
-        for system, part in with_pairs_pooled(metrics).groupby(SYSTEM, sort=False)
+        _summary_of_system(system, part, quantity, resamples, seed)
+        for system, part in values.groupby(SYSTEM, sort=False)
     ]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
+    columns = [*SYSTEM, *quantity, *SUMMARY]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def draws_of(experiment: object, seed: int) -> np.random.Generator:
+    """Source of the bootstrap's draws: the same for all models of an experiment."""
+    return np.random.default_rng([seed, zlib.crc32(str(experiment).encode())])
 
 
 def _summary_of_system(
-    system: tuple[Hashable, ...], part: pd.DataFrame, resamples: int, seed: int
+    system: tuple[Hashable, ...],
+    part: pd.DataFrame,
+    quantity: list[str],
+    resamples: int,
+    seed: int,
 ) -> pd.DataFrame:
-    order = pd.MultiIndex.from_frame(part[QUANTITY].drop_duplicates())
-    wide = part.pivot(index="patient", columns=QUANTITY, values="value")[order]
+    order = pd.MultiIndex.from_frame(part[quantity].drop_duplicates())
+    wide = part.pivot(index="patient", columns=quantity, values="value")[order]
     values = wide.to_numpy()
     result = np.full((5, values.shape[1]), np.nan)
     for patients, columns in _by_patients(~np.isnan(values)):
         # New draws from the start for each set, so that none depends on what else is in the table.
-        rng = np.random.default_rng([seed, zlib.crc32(str(system[0]).encode())])
         block = values[np.ix_(patients, columns)]
-        result[:, columns] = _statistics(block, resamples, rng)
+        result[:, columns] = _statistics(block, resamples, draws_of(system[0], seed))
     table = order.to_frame(index=False)
-    for name, column in zip(COLUMNS[-5:], result, strict=True):
+    for name, column in zip(SUMMARY, result, strict=True):
         table[name] = column
-    table["n"] = table["n"].astype(int)
+    table["n"] = table["n"].fillna(0).astype(int)
     table = table.assign(**dict(zip(SYSTEM, map(str, system), strict=True)))
-    return table[COLUMNS]
+    return table[[*SYSTEM, *quantity, *SUMMARY]]
 
 
 def _by_patients(present: Array) -> Iterator[tuple[Array, Array]]:

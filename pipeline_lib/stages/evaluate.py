@@ -1,15 +1,21 @@
-"""Score a model's predictions for the test patients of one fold, on the pairs that they hold."""
+"""Score a model's predictions on the patients that one fold is tested on, for the pairs it has."""
 
 import logging
+from collections.abc import Mapping
+from collections.abc import Sequence as Series
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from pipeline_lib.errors import InputError
-from pipeline_lib.evaluation.baselines import declared_ranges
+from pipeline_lib.evaluation.baselines import check_alike, declared_ranges
+from pipeline_lib.evaluation.pairs import index_pairs
 from pipeline_lib.evaluation.predictions import Predictions
-from pipeline_lib.evaluation.scoring import index_pairs, score_patient
+from pipeline_lib.evaluation.scoring import score_patient
 from pipeline_lib.evaluation.tables import metrics_table
 from pipeline_lib.files import written_whole
-from pipeline_lib.slices.split import read_split
+from pipeline_lib.slices.images import Images, read_images
 from pipeline_lib.slices.store import PatientSlices
 from pipeline_lib.stages.command import run_stage, stage_parser
 
@@ -23,56 +29,98 @@ def main() -> None:
     parser.add_argument("--split", type=Path, required=True, help="table of the patient split")
     parser.add_argument("--fold", type=int, required=True)
     parser.add_argument("--predictions", type=Path, required=True, help="folder of predictions")
+    parser.add_argument(
+        "--external",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="slices of another dataset's patients, who alone are scored then",
+    )
     parser.add_argument("--output", type=Path, required=True, help="Parquet file to write")
     arguments = parser.parse_args()
-    options = arguments.options
 
-    training, test = training_and_test(arguments.slices, arguments.split, arguments.fold)
-    predictions = Predictions(arguments.predictions)
-    if sorted(predictions.patients) != sorted(slices.patient for slices in test):
-        raise InputError(
-            f"{arguments.predictions} holds {', '.join(predictions.patients)}, but the test "
-            f"patients of fold {arguments.fold} are {', '.join(s.patient for s in test)}; "
-            "predict again."
+    if arguments.external:
+        patients = [Images(PatientSlices.open(folder)) for folder in arguments.external]
+        # Their scale is their own, and no training patient says what its range is.
+        ranges = dict.fromkeys(patients[0].slices.contrasts, 1.0)
+        groups = {"external": patients}
+    else:
+        training, test, seen = (
+            read_images(arguments.slices, arguments.split, arguments.fold, part)
+            for part in ("train", "test", "seen")
         )
-    # A model of one pair has a folder a pair; the merge sees to it that none is missing.
-    for source, target in predictions.pairs:
-        if [source, target] not in options["pairs"]:
-            raise InputError(
-                f"{arguments.predictions} holds {source} → {target}, which is no pair of the "
-                f"experiment {options['experiment']}; predict again."
-            )
-    pairs = index_pairs(predictions.pairs, predictions.contrasts)
-    ranges = declared_ranges(training)
+        ranges = declared_ranges(training)
+        groups = {"test": test, "seen": seen}
     LOG.info("data range of each target: %s", ranges)
-    scores = [
-        score
-        for slices in test
-        for score in score_patient(slices, predictions.answer(slices), ranges, pairs)
-    ]
-    table = metrics_table(
-        scores, options["experiment"], options["dataset"], options["model"], arguments.fold
-    )
+    predictions = Predictions(arguments.predictions)
+    table = scored(predictions, groups, ranges, arguments.options, arguments.fold)
     with written_whole(arguments.output) as temporary:
         table.to_parquet(temporary, index=False)
 
 
-def training_and_test(
-    folders: list[Path], split: Path, fold: int
-) -> tuple[list[PatientSlices], list[PatientSlices]]:
-    """Open the training and the test patients of a fold.
+def scored(
+    predictions: Predictions,
+    groups: Mapping[str, Series[Images]],
+    ranges: Mapping[str, float],
+    options: Mapping[str, Any],
+    fold: int,
+) -> pd.DataFrame:
+    """Score the predictions for all groups of patients.
+
+    Parameters
+    ----------
+    predictions
+        Of the patients of all groups and no others.
+    groups
+        Patients of the groups test and seen, or external.
+    ranges
+        Declared range of each contrast.
+    options
+        Of the stage.
+    fold
+        Of the split.
+
+    Returns
+    -------
+        A part of the table of metrics; see `tables`.
 
     Raises
     ------
     InputError
-        If a patient of the split has no slices.
+        If the predictions are of other patients, or of a pair that the experiment has not.
     """
-    stores = {slices.patient: slices for slices in map(PatientSlices.open, folders)}
-    parts = read_split(split, fold)
-    for patient in (*parts["train"], *parts["test"]):
-        if patient not in stores:
-            raise InputError(f"{split} names {patient}, of whom no slices were given; make them.")
-    return [stores[p] for p in parts["train"]], [stores[p] for p in parts["test"]]
+    patients = [images.slices for group in groups.values() for images in group]
+    names = [slices.patient for slices in patients]
+    if sorted(predictions.patients) != sorted(names):
+        raise InputError(
+            f"{predictions.folder} holds {', '.join(predictions.patients)}, but the "
+            f"{' and '.join(name for name, group in groups.items() if group)} patients of fold "
+            f"{fold} are {', '.join(names)}; predict again."
+        )
+    check_alike(patients)
+    # A model of one pair has a folder a pair; the merge sees to it that none is missing.
+    for source, target in predictions.pairs:
+        if [source, target] not in options["pairs"]:
+            raise InputError(
+                f"{predictions.folder} holds {source} → {target}, which is no pair of the "
+                f"experiment {options['experiment']}; predict again."
+            )
+    pairs = index_pairs(predictions.pairs, predictions.contrasts)
+    experiment = index_pairs(options["pairs"], predictions.contrasts)
+    described = (options["experiment"], options["dataset"], options["model"], fold)
+    tables = []
+    for group, members in groups.items():
+        if not members:
+            continue
+        scores = [
+            score
+            for images in members
+            for score in score_patient(
+                images, predictions.answer(images), ranges, pairs, options["paper"], experiment
+            )
+        ]
+        tables.append(metrics_table(scores, *described, group, options["unseen"]))
+    return pd.concat(tables, ignore_index=True)
 
 
 if __name__ == "__main__":

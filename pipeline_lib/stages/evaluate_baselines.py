@@ -1,63 +1,178 @@
-"""Score the trivial baselines and the noise ceiling on the test patients of one fold."""
+"""Score the baselines and the ceilings on the patients that one fold is tested on."""
 
 import logging
+from collections.abc import Callable, Iterator
+from collections.abc import Sequence as Listing
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from pipeline_lib.errors import InputError
 from pipeline_lib.evaluation.baselines import (
     LookUpTable,
     TrainingMean,
+    check_alike,
     declared_ranges,
     do_nothing,
-    noise_ceiling,
 )
-from pipeline_lib.evaluation.scoring import Score, index_pairs, score_patient
+from pipeline_lib.evaluation.ceilings import (
+    noise_ceiling,
+    patient_residuals,
+    registration_ceiling,
+    session_residuals,
+)
+from pipeline_lib.evaluation.likeness import seen_in_training
+from pipeline_lib.evaluation.nearest import NearestCopy
+from pipeline_lib.evaluation.oracle import check_fitted, least_squares
+from pipeline_lib.evaluation.pairs import Answer, index_pairs
+from pipeline_lib.evaluation.scoring import Score, score_patient
 from pipeline_lib.evaluation.tables import metrics_table
 from pipeline_lib.files import written_whole
+from pipeline_lib.slices.images import Images, read_images
+from pipeline_lib.slices.store import PatientSlices
 from pipeline_lib.stages.command import run_stage, stage_parser
-from pipeline_lib.stages.evaluate import training_and_test
 
 LOG = logging.getLogger(__name__)
 
+Baseline = Callable[[PatientSlices], Answer]
+Ceiling = Callable[[Images], list[Score]]
+
 
 def main() -> None:
-    """Read slices and split, write one table with a model name for each baseline."""
+    """Read slices and split, write one table with a model name for each baseline and ceiling."""
     parser = stage_parser(__doc__)
     parser.add_argument("--slices", type=Path, nargs="+", required=True, help="all patients")
     parser.add_argument("--split", type=Path, required=True, help="table of the patient split")
     parser.add_argument("--fold", type=int, required=True)
+    parser.add_argument(
+        "--registered", type=Path, nargs="*", default=[], help="folders of registered sessions"
+    )
+    parser.add_argument(
+        "--external",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="slices of another dataset's patients, who alone are scored then",
+    )
     parser.add_argument("--output", type=Path, required=True, help="Parquet file to write")
     arguments = parser.parse_args()
-    options = arguments.options
-
-    training, test = training_and_test(arguments.slices, arguments.split, arguments.fold)
-    pairs = index_pairs(options["pairs"], training[0].contrasts)
-    ranges = declared_ranges(training)
-    LOG.info("data range of each target: %s", ranges)
-    answers = {
-        "do_nothing": do_nothing,
-        "look_up_table": LookUpTable(training, ranges).answer,
-        "training_mean": TrainingMean(training).answer,
-    }
-    scores: dict[str, list[Score]] = {
-        name: [
-            score for slices in test for score in score_patient(slices, make(slices), ranges, pairs)
-        ]
-        for name, make in answers.items()
-    }
-    scores["noise_ceiling"] = [
-        score for slices in test for score in noise_ceiling(slices, ranges, options["seed"], pairs)
-    ]
-    table = pd.concat(
-        [
-            metrics_table(rows, options["experiment"], options["dataset"], name, arguments.fold)
-            for name, rows in scores.items()
-        ],
-        ignore_index=True,
-    )
+    if arguments.external:
+        patients = [Images(PatientSlices.open(folder)) for folder in arguments.external]
+        tables = external_tables(patients, arguments.options, arguments.fold)
+    else:
+        training, test, seen = (
+            read_images(arguments.slices, arguments.split, arguments.fold, part)
+            for part in ("train", "test", "seen")
+        )
+        residuals = session_residuals(arguments.registered)
+        groups = {name: part for name, part in (("test", test), ("seen", seen)) if part}
+        tables = own_tables(training, groups, residuals, arguments.options, arguments.fold)
+    table = pd.concat(list(tables), ignore_index=True)
     with written_whole(arguments.output) as temporary:
         table.to_parquet(temporary, index=False)
+
+
+def own_tables(
+    training: Listing[Images],
+    groups: dict[str, list[Images]],
+    residuals: dict[str, dict[str, float]],
+    options: dict[str, Any],
+    fold: int,
+) -> Iterator[pd.DataFrame]:
+    """Score all baselines and ceilings on the experiment's own patients."""
+    tested = [images for group in groups.values() for images in group]
+    check_alike([images.slices for images in [*training, *tested]])
+    pairs = index_pairs(options["pairs"], training[0].slices.contrasts)
+    ranges = declared_ranges(training)
+    LOG.info("data range of each target: %s", ranges)
+    known = seen_in_training(training, pairs, options["unseen"])
+    answers: dict[str, Baseline] = {
+        "do_nothing": do_nothing,
+        "look_up_table": LookUpTable(known, ranges, pairs).answer,
+        "training_mean": TrainingMean(known).answer,
+        "nearest_copy": NearestCopy(known).answer,
+        **oracle(tested, options),
+    }
+    ceilings: dict[str, Ceiling] = {
+        "noise_ceiling": lambda images: noise_ceiling(images, ranges, options["seed"], pairs)
+    }
+    moved = residuals_of(tested, residuals)
+    if moved is not None:
+        ceilings["registration_ceiling"] = lambda images: registration_ceiling(
+            images, ranges, moved[images.slices.patient], pairs
+        )
+    for group, patients in groups.items():
+        for name, make in answers.items():
+            yield scored(patients, make, ranges, name, group, options, fold)
+        for name, ceiling in ceilings.items():
+            scores = [score for images in patients for score in ceiling(images)]
+            yield table_of(scores, name, group, options, fold)
+
+
+def residuals_of(
+    patients: Listing[Images], sessions: dict[str, dict[str, float]]
+) -> dict[str, dict[str, float]] | None:
+    """Residuals of each patient's contrasts, or nothing where a patient was not registered."""
+    found = {}
+    for images in patients:
+        residuals = patient_residuals(images.slices, sessions)
+        if residuals is None:
+            LOG.info("no registration_ceiling: %s was not registered", images.slices.patient)
+            return None
+        found[images.slices.patient] = residuals
+    return found
+
+
+def external_tables(
+    patients: list[Images], options: dict[str, Any], fold: int
+) -> Iterator[pd.DataFrame]:
+    """Score what needs no training data on another dataset's patients.
+
+    Their scale is their own, so that every contrast has the data range 1.
+    """
+    check_alike([images.slices for images in patients])
+    ranges = dict.fromkeys(patients[0].slices.contrasts, 1.0)
+    answers: dict[str, Baseline] = {"do_nothing": do_nothing, **oracle(patients, options)}
+    for name, make in answers.items():
+        yield scored(patients, make, ranges, name, "external", options, fold)
+
+
+def oracle(patients: Listing[Images], options: dict[str, Any]) -> dict[str, Baseline]:
+    """Give the least-squares baseline, or nothing where the protocol can't be fitted."""
+    form = options["signal"]
+    try:
+        for images in patients:
+            check_fitted(images.slices, form)
+    except InputError as error:
+        LOG.info("no least_squares: %s", error)
+        return {}
+    return {"least_squares": lambda slices: least_squares(slices, form)}
+
+
+def scored(
+    patients: Listing[Images],
+    make: Baseline,
+    ranges: dict[str, float],
+    name: str,
+    group: str,
+    options: dict[str, Any],
+    fold: int,
+) -> pd.DataFrame:
+    """Score a baseline on a group of patients."""
+    scores = []
+    for images in patients:
+        pairs = index_pairs(options["pairs"], images.slices.contrasts)
+        scores += score_patient(images, make(images.slices), ranges, pairs, options["paper"])
+    return table_of(scores, name, group, options, fold)
+
+
+def table_of(
+    scores: Listing[Score], name: str, group: str, options: dict[str, Any], fold: int
+) -> pd.DataFrame:
+    """Make the part of the table of metrics that a baseline fills."""
+    experiment, dataset, unseen = options["experiment"], options["dataset"], options["unseen"]
+    return metrics_table(scores, experiment, dataset, name, fold, group, unseen)
 
 
 if __name__ == "__main__":

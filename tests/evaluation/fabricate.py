@@ -6,6 +6,7 @@ import numpy as np
 
 from pipeline_lib.signal.equations import signal
 from pipeline_lib.signal.sequences import Sequence
+from pipeline_lib.slices.images import Images
 from pipeline_lib.slices.store import PatientSlices
 
 CONTRASTS = {
@@ -20,16 +21,17 @@ TISSUES = {
 }
 
 
-def patient(name, noise=0.01, size=48, slices=3):
+def patient(name, noise=0.01, size=48, slices=3, contrasts=None):
     """A disc of muscle within a ring of fat, with a bone of fewer than 50 voxels."""
+    contrasts = CONTRASTS if contrasts is None else contrasts
     rng = np.random.default_rng([ord(letter) for letter in name])
     rows, columns = np.mgrid[:size, :size]
     radius = np.hypot(rows - 0.45 * size, columns - 0.5 * size + rng.uniform(-2, 2))
     plane = np.select([radius < 1.5, radius < 0.2 * size, radius < 0.35 * size], [3, 2, 1], 0)
     tissues = np.repeat(plane[None], slices, axis=0).astype(np.uint8)
     texture = 1 + 0.1 * np.sin(rows / 5) * np.cos(columns / 4)
-    images = np.zeros((slices, len(CONTRASTS), size, size))
-    for index, sequence in enumerate(CONTRASTS.values()):
+    images = np.zeros((slices, len(contrasts), size, size))
+    for index, sequence in enumerate(contrasts.values()):
         for label, (_, pd, t1, t2) in TISSUES.items():
             tissue = signal(sequence, pd, t1 * texture, t2 * texture)
             images[:, index] += (tissues == label) * tissue
@@ -39,7 +41,7 @@ def patient(name, noise=0.01, size=48, slices=3):
     )
     return PatientSlices(
         patient=name,
-        contrasts=CONTRASTS,
+        contrasts=contrasts,
         images=images.astype(np.float32),
         body=(tissues > 0).astype(np.uint8),
         tissues=tissues,
@@ -50,6 +52,12 @@ def patient(name, noise=0.01, size=48, slices=3):
         spacing=(2.0, 2.0),
         geometry={},
     )
+
+
+def leaked(slices, share=0.5, seed=0):
+    """Images of a leaked split for training and for the test: every image is in one of them."""
+    held = np.random.default_rng(seed).random(slices.images.shape[:2]) < share
+    return Images(slices, held), Images(slices, ~held)
 
 
 NAMES = list(CONTRASTS)

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline_lib.errors import InputError
 from pipeline_lib.evaluation.predictions import Predictions
+from pipeline_lib.slices.images import Images
 from tests.evaluation.fabricate import patient, write_predictions
 
 PATIENTS = [patient("sub-001"), patient("sub-002")]
@@ -24,7 +25,7 @@ def folder(tmp_path):
 def test_each_patient_gets_its_own_slices_source_and_target(folder):
     predictions = Predictions(folder)
     assert predictions.patients == ["sub-001", "sub-002"]
-    found = predictions.answer(PATIENTS[1])(0, 2)
+    found = predictions.answer(Images(PATIENTS[1]))(0, 2)
     np.testing.assert_allclose(found, PATIENTS[1].images[:, 0] + 2, atol=2e-3)
 
 
@@ -33,7 +34,7 @@ def test_slices_are_matched_by_the_index_and_not_by_their_place(folder):
     values = np.load(folder / "predictions.npy")
     (folder / "index.csv").write_text("\n".join([lines[0], *reversed(lines[1:])]))
     np.save(folder / "predictions.npy", values[::-1])
-    found = Predictions(folder).answer(PATIENTS[0])(1, 1)
+    found = Predictions(folder).answer(Images(PATIENTS[0]))(1, 1)
     np.testing.assert_allclose(found, PATIENTS[0].images[:, 1] + 1, atol=2e-3)
 
 
@@ -42,7 +43,7 @@ def test_a_slice_that_was_not_predicted_is_told(folder):
     (folder / "index.csv").write_text("\n".join(lines[:-1]))
     np.save(folder / "predictions.npy", np.load(folder / "predictions.npy")[:-1])
     with pytest.raises(InputError, match=r"sub-002 \(2 of 3 slices"):
-        Predictions(folder).answer(PATIENTS[1])
+        Predictions(folder).answer(Images(PATIENTS[1]))
 
 
 def test_files_that_do_not_fit_are_told(folder):
@@ -58,7 +59,7 @@ def test_the_pairs_are_found_by_name_and_not_by_their_place(tmp_path):
     folder = write_predictions(tmp_path / "p", PATIENTS, source_plus_target, [(2, 0), (0, 1)])
     predictions = Predictions(folder)
     assert predictions.pairs == [("PDw", "T2w"), ("T2w", "T1w")]
-    found = predictions.answer(PATIENTS[0])(0, 1)
+    found = predictions.answer(Images(PATIENTS[0]))(0, 1)
     np.testing.assert_allclose(found, PATIENTS[0].images[:, 0] + 1, atol=2e-3)
 
 

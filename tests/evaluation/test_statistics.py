@@ -13,7 +13,11 @@ def metrics(values, **changes):
     """One row a patient and pair; `values` is {patient: {(source, target): value}}."""
     rows = [
         dict(
-            zip(KEYS, ("e", "d", "unet", fold, patient, *pair, "body", "mae"), strict=True),
+            zip(
+                KEYS,
+                ("e", "d", "unet", fold, "test", "seen", patient, *pair, "body", "mae"),
+                strict=True,
+            ),
             value=value,
             data_range=1.0,
         )
@@ -86,3 +90,24 @@ def test_a_model_gets_the_same_interval_whatever_else_is_in_the_table():
     both = pd.concat([one.assign(model="first"), one])
     alone, among = summary(one, 200, 3), summary(both, 200, 3)
     pd.testing.assert_frame_equal(alone, among[among.model == "unet"].reset_index(drop=True))
+
+
+def test_a_summary_is_of_one_group():
+    values = {p: {("a", "b"): 1.0} for p in "xyz"}
+    table = pd.concat(
+        [metrics(values), metrics({p: {("a", "b"): 9.0} for p in "xy"}, group="external")]
+    )
+    assert summary(table, 100, 0)["mean"].unique().tolist() == [1]
+    other = summary(table, 100, 0, group="external")
+    assert other["mean"].unique().tolist() == [9]
+    assert other["n"].unique().tolist() == [2]
+    assert list(summary(table, 100, 0, group="seen").columns) == COLUMNS
+
+
+def test_a_patient_of_another_dataset_is_one_however_many_folds_there_are():
+    folds = [
+        metrics({"x": {("a", "b"): v}, "y": {("a", "b"): 2.0}}, fold=fold, group="external")
+        for fold, v in enumerate((1.0, 5.0))
+    ]
+    row = summary(pd.concat(folds), 100, 0, group="external").iloc[0]
+    assert (row["n"], row["mean"]) == (2, 2.5)

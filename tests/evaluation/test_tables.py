@@ -4,17 +4,25 @@ import pandas as pd
 import pytest
 
 from pipeline_lib.errors import InputError
+from pipeline_lib.evaluation.predicted_maps import COLUMNS as MAP_COLUMNS
 from pipeline_lib.evaluation.scoring import Score
-from pipeline_lib.evaluation.tables import COLUMNS, merged, merged_tissues, metrics_table
+from pipeline_lib.evaluation.tables import (
+    COLUMNS,
+    merged,
+    merged_maps,
+    merged_tissues,
+    metrics_table,
+)
 
 
-def part(path, fold, patient, model="unet", pairs=(("T1w", "T2w"),)):
+def part(path, fold, patient, model="unet", pairs=(("T1w", "T2w"),), group="test"):
     scores = [
         Score(patient, *pair, "body", metric, 1.0, 0.5)
         for pair in pairs
         for metric in ("mae", "ssim")
     ]
-    metrics_table(scores, "pelvis", "pelvis", model, fold).to_parquet(path, index=False)
+    table = metrics_table(scores, "pelvis", "pelvis", model, fold, group, [])
+    table.to_parquet(path, index=False)
     return path
 
 
@@ -89,3 +97,69 @@ def test_tissue_tables_are_merged_with_their_dataset(tmp_path):
     assert merged_tissues({}).empty
     with pytest.raises(InputError, match=r"tissues\.csv is missing"):
         merged_tissues({tmp_path / "gone": "pelvis"})
+
+
+def test_parameters_are_unseen_where_the_source_or_the_target_is():
+    scores = [
+        Score("sub-001", source, target, "body", "mae", 1.0, 0.5)
+        for source, target in (("T1w", "T2w"), ("T2w", "FLAIR"), ("FLAIR", "T1w"))
+    ]
+    table = metrics_table(scores, "e", "d", "unet", 0, "seen", ["FLAIR"])
+    assert list(table.columns) == COLUMNS
+    assert table["parameters"].tolist() == ["seen", "unseen", "unseen"]
+    assert table["group"].unique().tolist() == ["seen"]
+    with pytest.raises(ValueError, match="a group is one of"):
+        metrics_table(scores, "e", "d", "unet", 0, "train", [])
+
+
+def test_a_patient_may_be_in_several_groups_and_be_seen_in_several_folds(tmp_path):
+    parts = [
+        part(tmp_path / f"{group}-{fold}", fold, name, group=group)
+        for group, fold, name in (
+            ("test", 0, "sub-001"),
+            ("test", 1, "sub-002"),
+            ("seen", 0, "sub-002"),
+            ("seen", 1, "sub-001"),
+            ("seen", 2, "sub-001"),
+            ("external", 0, "sub-001"),
+            ("external", 1, "sub-001"),
+        )
+    ]
+    assert len(merged(parts)) == 2 * 7
+    with pytest.raises(InputError, match=r"sub-001 was tested twice .* give each part"):
+        merged([*parts, parts[-1]])
+
+
+def test_pairs_are_compared_within_a_group(tmp_path):
+    parts = [
+        part(tmp_path / "test", 0, "sub-001"),
+        part(tmp_path / "external", 0, "sub-009", pairs=(BACK,), group="external"),
+    ]
+    assert len(merged(parts)) == 4
+    other = part(tmp_path / "o", 0, "sub-009", "pgan", pairs=(THERE,), group="external")
+    with pytest.raises(InputError, match="was not tested on"):
+        merged([*parts, other])
+
+
+def test_rows_of_a_papers_formula_pass_through(tmp_path):
+    scores = [
+        Score("sub-001", *THERE, "body", "mae", 1.0, 0.5),
+        Score("sub-001", *THERE, "paper", "simko2021_psnr", 20.0, 0.5),
+    ]
+    table = metrics_table(scores, "e", "d", "unet", 0, "test", [])
+    table.to_parquet(tmp_path / "a", index=False)
+    assert merged([tmp_path / "a"])["region"].tolist() == ["body", "paper"]
+
+
+def test_tables_of_predicted_maps_are_joined(tmp_path):
+    values = ["e", "simko", 0, "sub-001", "all", "fat", "T1", 10, 0.4, 0.1, 0.38, 0.37]
+    for name in ("a", "b"):
+        table = pd.DataFrame([values], columns=list(MAP_COLUMNS))
+        table.to_csv(tmp_path / name, index=False)
+    assert merged_maps([tmp_path / "a", tmp_path / "b"]).to_numpy().tolist() == [values, values]
+    assert tuple(merged_maps([]).columns) == MAP_COLUMNS
+    table.drop(columns="truth").to_csv(tmp_path / "b", index=False)
+    with pytest.raises(InputError, match="b has the columns"):
+        merged_maps([tmp_path / "b"])
+    with pytest.raises(InputError, match="gone is missing"):
+        merged_maps([tmp_path / "gone"])

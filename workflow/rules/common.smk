@@ -11,11 +11,14 @@ from pathlib import Path
 import snakemake
 import yaml
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
-from pipeline_lib.configuration import kind_of, resolve, transfers_one_pair
+from pipeline_lib.checks import kind_of, transfers_one_pair
+from pipeline_lib.composition import composed, without_absent
+from pipeline_lib.configuration import resolve
 from pipeline_lib.errors import InputError
 from pipeline_lib.imaging.bids import (
     find_dseg,
@@ -27,20 +30,35 @@ from pipeline_lib.imaging.bids import (
 from pipeline_lib.imaging.sidecars import inherited_sidecars, sidecar_of
 from pipeline_lib.provenance import code_digest, commit_of, has_changes
 from pipeline_lib.signal.sequences import Sequence
-from pipeline_lib.slices.split import make_split
+from pipeline_lib.slices.split import check_leaked_settings, make_split
 
 
 def read_configuration():
     """The complete configuration, or a sentence for each problem in it."""
     schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
     scales = yaml.safe_load((ROOT / "config/scales.yaml").read_text())
-    return resolve(config, schema, scales)
+    complete, notices = without_absent(composed(config, read_included))
+    if workflow.is_main_process:
+        for notice in notices:
+            logger.info(notice)
+    return resolve(complete, schema, scales)
+
+
+def read_included(name):
+    """A file of `include:`, from the working directory or else from the workflow's own folder."""
+    for path in (Path(name), ROOT / name):
+        if path.is_file():
+            return yaml.safe_load(path.read_text()) or {}
+    raise InputError(f"{name}, which the configuration includes, is not there; correct its path.")
 
 
 def find_raw_scans(name):
     """Raw scans of a dataset: {session: {contrast: path}}, known before any job starts."""
     dataset = DATASETS[name]
     contrasts, kind = dataset["contrasts"], kind_of(dataset)
+    if kind == "pictures":
+        root = Path(dataset["pictures"]["root"])
+        return {f"sub-{name}": {c: root / values["file"] for c, values in contrasts.items()}}
     if kind == "bids":
         return find_scans(
             dataset["bids"]["root"], contrasts, dataset["reference"], dataset["exclude"]
@@ -71,7 +89,7 @@ def patients_of(dataset):
 
 
 def split_settings(experiment):
-    """What the split of an experiment is made of; every patient is taken for its own anatomy."""
+    """What a split is made of besides the slices; every patient is taken for its own anatomy."""
     patients = patients_of(EXPERIMENTS[experiment]["dataset"])
     return {
         "patients": patients,
@@ -81,15 +99,31 @@ def split_settings(experiment):
     }
 
 
+def leaked_unit(experiment):
+    """`image` or `slice` where images of one patient are in training and test, else nothing."""
+    return EXPERIMENTS[experiment]["split"].get("leaked")
+
+
+def check_split_of(experiment):
+    settings = split_settings(experiment)
+    if leaked_unit(experiment):
+        check_leaked_settings(settings["split"], settings["patients"])
+    else:
+        make_split(**settings)
+
+
 try:
     CONFIGURATION = read_configuration()
     DATASETS = CONFIGURATION["datasets"]
     EXPERIMENTS = CONFIGURATION["experiments"]
     MODELS = CONFIGURATION["models"]
-    USED_DATASETS = list(dict.fromkeys(e["dataset"] for e in EXPERIMENTS.values()))
+    USED_DATASETS = list(
+        dict.fromkeys(name for e in EXPERIMENTS.values() for name in (e["dataset"], *e["external"]))
+    )
+    SCANNED_DATASETS = [name for name in USED_DATASETS if kind_of(DATASETS[name]) != "pictures"]
     RAW_SCANS = {name: find_raw_scans(name) for name in USED_DATASETS}
     for experiment in EXPERIMENTS:
-        make_split(**split_settings(experiment))  # the job makes the table; here it is checked
+        check_split_of(experiment)  # the job makes the table
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -156,8 +190,9 @@ onstart:
 
 
 def describe_run():
-    """What is running: the commit of the workflow and the versions of its driver."""
+    """What is running: the commit of the workflow, its settings, the versions of its driver."""
     return {
+        "configuration": CONFIGURATION,
         "commit": commit_of(ROOT),
         "dirty": has_changes(ROOT),
         "versions": {
@@ -198,9 +233,13 @@ def simulate_options(wildcards):
     )
 
 
+def signal_of(dataset):
+    """The signal equation that the maps of a dataset are fitted with."""
+    return DATASETS[dataset].get("virtual", {}).get("signal", "exact")
+
+
 def fit_options(wildcards):
-    virtual = DATASETS[wildcards.dataset].get("virtual", {})
-    return as_options(signal=virtual.get("signal", "exact"))
+    return as_options(signal=signal_of(wildcards.dataset))
 
 
 def trainings(experiment):
@@ -237,15 +276,54 @@ def train_options(wildcards):
 
 
 def evaluate_options(wildcards):
+    """Options of the evaluation of a model, or of the baselines, on the experiment's own dataset
+    or, where the wildcards name one, on another."""
+    experiment = EXPERIMENTS[wildcards.experiment]
+    dataset = getattr(wildcards, "dataset", experiment["dataset"])
     model = {"model": model_of(wildcards)["name"]} if hasattr(wildcards, "model") else {}
     return as_options(
         seed=CONFIGURATION["seed"],
         experiment=wildcards.experiment,
-        dataset=EXPERIMENTS[wildcards.experiment]["dataset"],
-        pairs=EXPERIMENTS[wildcards.experiment]["pairs"],
+        dataset=dataset,
+        pairs=pairs_on(wildcards.experiment, dataset),
+        unseen=experiment["unseen"],
+        paper=experiment["paper"],
+        signal=signal_of(dataset),
+        reference=DATASETS[dataset]["reference"],
         **model,
         evaluate=CONFIGURATION["evaluate"],
     )
+
+
+def pairs_on(experiment, dataset):
+    """The pairs to evaluate on a dataset; on another than the experiment's, all of its own, from
+    the one source of the experiment where it has only one."""
+    pairs = EXPERIMENTS[experiment]["pairs"]
+    if dataset == EXPERIMENTS[experiment]["dataset"]:
+        return pairs
+    contrasts = list(DATASETS[dataset]["contrasts"])
+    sources = {source for source, _ in pairs}
+    if len(sources) > 1:
+        sources = set(contrasts)
+    return [
+        [source, target]
+        for source in contrasts
+        for target in contrasts
+        if source in sources and source != target
+    ]
+
+
+def map_tissues_options(wildcards):
+    return as_options(
+        experiment=wildcards.experiment,
+        model=model_of(wildcards)["name"],
+        fold=int(wildcards.fold),
+    )
+
+
+def decide_options(wildcards):
+    dataset = EXPERIMENTS[wildcards.experiment]["dataset"]
+    return as_options(seed=CONFIGURATION["seed"], signal=signal_of(dataset))
 
 
 def split_options(wildcards):
@@ -272,6 +350,11 @@ def report_options():
                 "models": experiment["models"],
                 "pairs": experiment["pairs"],
                 "one_pair": [m for m in experiment["models"] if transfers_one_pair(MODELS[m])],
+                "paper": experiment["paper"],
+                "unseen": experiment["unseen"],
+                "leaked": leaked_unit(name),
+                "external": experiment["external"],
+                "seen": experiment["split"].get("seen", 0),
             }
             for name, experiment in EXPERIMENTS.items()
         },
@@ -321,12 +404,28 @@ def raw_scans(wildcards):
     return [str(scan) for scan in RAW_SCANS[wildcards.dataset][wildcards.session].values()]
 
 
+def raw_pictures(wildcards):
+    """Pictures of a patient in the order of the contrasts."""
+    return [str(path) for path in RAW_SCANS[wildcards.dataset][wildcards.patient].values()]
+
+
 def truth_folder(wildcards):
     """Folder of a virtual patient's truth; nothing for real ones."""
-    if kind_of(DATASETS[wildcards.dataset]) != "virtual":
-        return []
     patient = patient_of(getattr(wildcards, "session", None) or wildcards.patient)
-    return f"results/simulate/{wildcards.dataset}/derivatives/truth/{patient}"
+    return truth_of(wildcards.dataset, patient)
+
+
+def truth_of(dataset, patient):
+    if kind_of(DATASETS[dataset]) != "virtual":
+        return []
+    return f"results/simulate/{dataset}/derivatives/truth/{patient}"
+
+
+def experiment_truth(wildcards):
+    """Truth of all patients of an experiment's dataset; nothing for real ones."""
+    dataset = EXPERIMENTS[wildcards.experiment]["dataset"]
+    folders = [truth_of(dataset, patient) for patient in patients_of(dataset)]
+    return [folder for folder in folders if folder]
 
 
 def tissue_source(wildcards):
@@ -357,6 +456,16 @@ def named(option, function):
     return argument
 
 
+def listed(option, function):
+    """A command-line option with all files that an input function gives, or nothing."""
+
+    def argument(wildcards):
+        values = function(wildcards)
+        return f"{option} {' '.join(values)}" if values else ""
+
+    return argument
+
+
 def tissue_argument(wildcards):
     option = {"truth": "--truth", "dseg": "--dseg", "wmparc": "--dseg"}
     method = DATASETS[wildcards.dataset]["segment"]["tissues"]
@@ -377,36 +486,80 @@ def per_session(stage, suffix=""):
 
 def experiment_slices(wildcards):
     """The slice stores of all patients of an experiment's dataset."""
-    dataset = EXPERIMENTS[wildcards.experiment]["dataset"]
+    return slices_of(EXPERIMENTS[wildcards.experiment]["dataset"])
+
+
+def slices_of(dataset):
     return [f"results/slices/{dataset}/{patient}" for patient in patients_of(dataset)]
 
 
+def external_slices(wildcards):
+    """The slice stores of another dataset that an experiment's models are tested on."""
+    return slices_of(wildcards.dataset)
+
+
+def leaked_slices(wildcards):
+    """The slices that a leaked split deals out; an honest one knows patients alone."""
+    return experiment_slices(wildcards) if leaked_unit(wildcards.experiment) else []
+
+
+def registered_sessions(wildcards):
+    dataset = EXPERIMENTS[wildcards.experiment]["dataset"]
+    return [f"results/register/{dataset}/{session}" for session in RAW_SCANS[dataset]]
+
+
+def experiment_maps(wildcards):
+    """Folders of the least-squares maps of all patients of an experiment's dataset."""
+    return maps_of(EXPERIMENTS[wildcards.experiment]["dataset"])
+
+
+def maps_of(dataset):
+    if not DATASETS[dataset]["fit_maps"]["activate"]:
+        return []
+    return [f"results/fit_maps/{dataset}/{patient}" for patient in patients_of(dataset)]
+
+
 def evaluation_parts():
-    """Tables that the evaluation gathers: every model and the baselines, fold by fold."""
+    """Tables that the evaluation gathers: every model and the baselines, fold by fold, on the
+    experiment's own dataset and on those it is tested on besides."""
     parts = []
     for name, experiment in EXPERIMENTS.items():
         for fold in range(fold_count(name)):
-            parts.append(f"results/evaluate_baselines/{name}/fold-{fold}.parquet")
-            parts += [
-                f"results/evaluate/{name}/{model}/fold-{fold}.parquet" for model in trainings(name)
+            tested = [("evaluate", "evaluate_baselines", "")]
+            tested += [
+                ("evaluate_external", "evaluate_baselines_external", f"{dataset}/")
+                for dataset in experiment["external"]
             ]
+            for models, baselines, where in tested:
+                parts.append(f"results/{baselines}/{where}{name}/fold-{fold}.parquet")
+                parts += [
+                    f"results/{models}/{where}{name}/{model}/fold-{fold}.parquet"
+                    for model in trainings(name)
+                ]
     return parts
+
+
+def of_simko(table):
+    """Tables of what the models of Simko et al. tell besides their images."""
+    return [
+        f"results/{table}/{name}/{model}/fold-{fold}.csv"
+        for name, experiment in EXPERIMENTS.items()
+        for model in experiment["models"]
+        for fold in range(fold_count(name))
+        if MODELS[model]["system"].startswith("simko")
+        and DATASETS[experiment["dataset"]]["fit_maps"]["activate"]
+    ]
 
 
 def fitted_maps():
     """Folders of the least-squares maps, of the datasets that want them."""
-    return [
-        f"results/fit_maps/{dataset}/{patient}"
-        for dataset in USED_DATASETS
-        if DATASETS[dataset]["fit_maps"]["activate"]
-        for patient in patients_of(dataset)
-    ]
+    return [folder for dataset in SCANNED_DATASETS for folder in maps_of(dataset)]
 
 
 def quality_folders():
     return [
         f"results/bias_quality/{dataset}/{session}"
-        for dataset in USED_DATASETS
+        for dataset in SCANNED_DATASETS
         for session in RAW_SCANS[dataset]
     ]
 

@@ -24,3 +24,30 @@ rule fit_maps:
     shell:
         "python -m pipeline_lib.stages.fit_maps --slices {input.slices} {params.truth}"
         " --output {output} --options {params.options:q} &> {log}"
+
+
+rule map_tissues:
+    input:
+        predictions="results/predict/{experiment}/{model}/fold-{fold}",
+        slices=experiment_slices,
+        split="results/split/{experiment}.csv",
+        maps=experiment_maps,
+    output:
+        "results/map_tissues/{experiment}/{model}/fold-{fold}.csv",
+    log:
+        "results/logs/map_tissues/{experiment}/{model}/fold-{fold}.log",
+    benchmark:
+        "results/benchmarks/map_tissues/{experiment}/{model}/fold-{fold}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(3000),
+        runtime=30,
+    params:
+        options=map_tissues_options,
+        code=code("map_tissues"),
+    shell:
+        "python -m pipeline_lib.stages.map_tissues --predictions {input.predictions}"
+        " --slices {input.slices} --split {input.split} --maps {input.maps} --output {output}"
+        " --options {params.options:q} &> {log}"

@@ -19,7 +19,7 @@ rule correct_bias:
         runtime=60,
     params:
         scans=raw_scans,
-        options=dataset_options("contrasts", "correct_bias"),
+        options=dataset_options("contrasts", "reference", "correct_bias"),
         code=code("correct_bias"),
     shell:
         "python -m pipeline_lib.stages.correct_bias --scans {params.scans:q}"

@@ -7,8 +7,13 @@ rule report:
         evaluation=[
             "results/evaluation/metrics.parquet",
             "results/evaluation/summary.csv",
+            "results/evaluation/external.csv",
+            "results/evaluation/generalisation.csv",
+            "results/evaluation/comparisons.csv",
             "results/evaluation/tissues.csv",
+            "results/evaluation/maps.csv",
         ],
+        decisions=of_simko("decide"),
         maps=fitted_maps(),
         quality=quality_folders(),
         descriptions=dataset_descriptions(),

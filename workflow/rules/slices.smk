@@ -13,6 +13,8 @@ rule slices:
         "results/logs/slices/{dataset}/{patient}.log",
     benchmark:
         "results/benchmarks/slices/{dataset}/{patient}.tsv"
+    wildcard_constraints:
+        dataset="|".join(SCANNED_DATASETS) or "none",
     conda:
         "../../envs/imaging.yaml"
     threads: 1
@@ -28,7 +30,31 @@ rule slices:
         " --patient {wildcards.patient} --output {output} --options {params.options:q} &> {log}"
 
 
+rule import_pictures:
+    input:
+        raw_pictures,
+    output:
+        directory("results/slices/{dataset}/{patient}"),
+    log:
+        "results/logs/import_pictures/{dataset}/{patient}.log",
+    benchmark:
+        "results/benchmarks/import_pictures/{dataset}/{patient}.tsv"
+    wildcard_constraints:
+        dataset="|".join(set(USED_DATASETS) - set(SCANNED_DATASETS)) or "none",
+    localrule: True
+    conda:
+        "../../envs/imaging.yaml"
+    params:
+        options=dataset_options("contrasts", "reference", "scale", "slices"),
+        code=code("import_pictures"),
+    shell:
+        "python -m pipeline_lib.stages.import_pictures --pictures {input:q}"
+        " --patient {wildcards.patient} --output {output} --options {params.options:q} &> {log}"
+
+
 rule split:
+    input:
+        slices=leaked_slices,
     output:
         "results/split/{experiment}.csv",
     log:
@@ -39,11 +65,12 @@ rule split:
     conda:
         "../../envs/analysis.yaml"
     params:
+        slices=listed("--slices", leaked_slices),
         options=split_options,
         code=code("split"),
     shell:
-        "python -m pipeline_lib.stages.split --output {output} --options {params.options:q}"
-        " &> {log}"
+        "python -m pipeline_lib.stages.split {params.slices} --output {output}"
+        " --options {params.options:q} &> {log}"
 
 
 rule unpair:

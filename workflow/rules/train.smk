@@ -61,3 +61,66 @@ rule predict:
         "python -m pipeline_lib.stages.predict --slices {input.slices} --split {input.split}"
         " --fold {wildcards.fold} --model {input.model} --output {output}"
         " --options {params.options:q} &> {log}"
+
+
+# The models on the patients of another dataset, who are in no split.
+rule predict_external:
+    input:
+        slices=experiment_slices,
+        external=external_slices,
+        split="results/split/{experiment}.csv",
+        model="results/train/{experiment}/{model}/fold-{fold}",
+    output:
+        directory("results/predict_external/{dataset}/{experiment}/{model}/fold-{fold}"),
+    log:
+        "results/logs/predict_external/{dataset}/{experiment}/{model}/fold-{fold}.log",
+    benchmark:
+        "results/benchmarks/predict_external/{dataset}/{experiment}/{model}/fold-{fold}.tsv"
+    conda:
+        "../../envs/training.yaml"
+    threads: lambda wildcards: model_of(wildcards)["threads"]
+    resources:
+        gpu=lambda wildcards: min(model_of(wildcards)["gpus"], 1),
+        mem_mb=memory(8000),
+        runtime=60,
+    params:
+        options=lambda wildcards: as_options(
+            pairs=pairs_on(wildcards.experiment, wildcards.dataset)
+        ),
+        code=code("predict"),
+    shell:
+        "[ {resources.gpu} != 0 ] || export CUDA_VISIBLE_DEVICES=; "
+        "python -m pipeline_lib.stages.predict --slices {input.slices} --split {input.split}"
+        " --external {input.external} --fold {wildcards.fold} --model {input.model}"
+        " --output {output} --options {params.options:q} &> {log}"
+
+
+# Which contrast the discriminator of Simko et al. takes images of other echo and repetition times for.
+rule decide:
+    input:
+        slices=experiment_slices,
+        split="results/split/{experiment}.csv",
+        model="results/train/{experiment}/{model}/fold-{fold}",
+        truth=experiment_truth,
+    output:
+        "results/decide/{experiment}/{model}/fold-{fold}.csv",
+    log:
+        "results/logs/decide/{experiment}/{model}/fold-{fold}.log",
+    benchmark:
+        "results/benchmarks/decide/{experiment}/{model}/fold-{fold}.tsv"
+    conda:
+        "../../envs/training.yaml"
+    threads: lambda wildcards: model_of(wildcards)["threads"]
+    resources:
+        gpu=lambda wildcards: min(model_of(wildcards)["gpus"], 1),
+        mem_mb=memory(8000),
+        runtime=60,
+    params:
+        truth=listed("--truth", experiment_truth),
+        options=decide_options,
+        code=code("decide"),
+    shell:
+        "[ {resources.gpu} != 0 ] || export CUDA_VISIBLE_DEVICES=; "
+        "python -m pipeline_lib.stages.decide --slices {input.slices} --split {input.split}"
+        " --fold {wildcards.fold} --model {input.model} {params.truth} --output {output}"
+        " --options {params.options:q} &> {log}"
