@@ -32,14 +32,20 @@ def composed(
 
     Returns
     -------
-        A configuration without `include` and `at_scale`.
+        A configuration without `include` and `at_scale`, and without the datasets, experiments and
+        models that a later file set to null.
 
     Raises
     ------
     InputError
         If a file includes itself through others, or `at_scale` names no scale.
     """
-    return _composed(config, read, scale, ())
+    result = _composed(config, read, scale, ())
+    for section in ("datasets", "experiments", "models"):
+        if isinstance(result.get(section), dict):
+            kept = {name: each for name, each in result[section].items() if each is not None}
+            result[section] = kept
+    return result
 
 
 def _composed(

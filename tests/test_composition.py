@@ -22,6 +22,12 @@ def test_what_includes_wins_over_what_is_included_at_any_scale():
     assert composed(own, reader(paper=paper))["datasets"]["brain"]["virtual"]["patients"] == 12
 
 
+def test_null_takes_away_what_was_included():
+    paper = {"experiments": {"one": {"dataset": "a"}, "two": {"dataset": "b"}}}
+    own = {"include": ["paper"], "experiments": {"one": None}}
+    assert composed(own, reader(paper=paper)) == {"experiments": {"two": {"dataset": "b"}}}
+
+
 def test_without_a_scale_it_is_smoke():
     config = {"seed": 1, "at_scale": {"smoke": {"seed": 2}, "paper": {"seed": 3}}}
     assert composed(config, reader()) == {"seed": 2}

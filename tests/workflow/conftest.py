@@ -1,6 +1,7 @@
 """Run Snakemake as a user does, in a folder of its own."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,6 +10,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TINY = Path(__file__).with_name("tiny.yaml")
+
+
+def planned(output):
+    """Rules that a dry run would run."""
+    return set(re.findall(r"^\s*(?:local)?rule (\w+):", output, re.MULTILINE))
 
 
 def find_snakemake():
