@@ -22,14 +22,15 @@ from typing import Any
 
 import yaml
 
-from pipeline_lib.configuration import resolve, transfers_one_pair
+from pipeline_lib.checks import transfers_one_pair
+from pipeline_lib.configuration import read_configuration
 
 ROOT = Path(__file__).parents[1]
 # A model of each family, in the experiment of the default configuration that has it.
 MODELS = {
-    "unet": "brain", "crl_paper": "brain", "crl_code": "brain", "paramnet_film": "brain",
-    "simko": "pelvis", "alkan": "t1w_to_t2w", "pgan": "t1w_to_t2w", "resvit": "t1w_to_t2w",
-    "ptnet": "t1w_to_t2w",
+    "unet": "crl2024", "crl_paper": "crl2024", "crl_code": "crl2024", "simko": "simko2021",
+    "paramnet_film": "narang2022_param", "alkan_9_masks": "alkan2017_many",
+    "pgan": "crl2024_pairs", "resvit": "crl2024_pairs", "ptnet": "crl2024_pairs",
 }  # fmt: skip
 PRECISIONS = ("float32", "bfloat16")
 
@@ -42,14 +43,8 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--output", type=Path, help="table to write; else it is printed")
     arguments = parser.parse_args()
-    configuration = resolve(
-        *(
-            yaml.safe_load((ROOT / path).read_text())
-            for path in (
-                "config/config.yaml", "workflow/schemas/config.schema.yaml", "config/scales.yaml",
-            )
-        )
-    )  # fmt: skip
+    default = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    configuration, _ = read_configuration(default, ROOT)
     wanted = [
         (model, precision, seed)
         for model in arguments.models
@@ -74,7 +69,14 @@ def train(
     name = MODELS[model]
     experiment = configuration["experiments"][name]
     pairs = experiment["pairs"][:1] if transfers_one_pair(settings) else experiment["pairs"]
-    options = {"seed": seed, "experiment": name, "model": settings, "pairs": pairs, "unseen": []}
+    unseen = experiment["unseen"]
+    options = {
+        "seed": seed,
+        "experiment": name,
+        "model": settings,
+        "pairs": pairs,
+        "unseen": unseen,
+    }
     slices = sorted((results / "slices" / experiment["dataset"]).iterdir())
     with tempfile.TemporaryDirectory() as folder:
         command = [

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import jsonschema
+import yaml
 
 from pipeline_lib.checks import (
     dataset_problems,
@@ -12,6 +14,7 @@ from pipeline_lib.checks import (
     listed,
     model_in_experiment_problems,
 )
+from pipeline_lib.composition import composed, without_absent
 from pipeline_lib.drawn import draw_contrasts, draw_pairs, draw_unseen
 from pipeline_lib.errors import InputError, did_you_mean
 
@@ -32,6 +35,41 @@ LIMITS = {
     "maxItems": "a list of at most {} entries",
     "minProperties": "a section with at least {} entry",
 }
+
+
+def read_configuration(config: Mapping[str, Any], root: Path) -> tuple[dict[str, Any], list[str]]:
+    """Give the complete configuration, with what it includes and without what is absent.
+
+    Parameters
+    ----------
+    config
+        As read from YAML; `include:` names files in the working directory or else below `root`.
+    root
+        Folder of the project, which holds the schema and the scales.
+
+    Returns
+    -------
+        The configuration (see `resolve`), and a sentence for each thing that was done without (see
+        `composition.without_absent`).
+
+    Raises
+    ------
+    InputError
+        See `resolve` and `composition.composed`; also if an included file is missing.
+    """
+
+    def included(name: str) -> Mapping[str, Any]:
+        for path in (Path(name), root / name):
+            if path.is_file():
+                return yaml.safe_load(path.read_text()) or {}
+        raise InputError(
+            f"{name}, which the configuration includes, is not there; correct its path."
+        )
+
+    complete, notices = without_absent(composed(config, included))
+    schema = yaml.safe_load((root / "workflow/schemas/config.schema.yaml").read_text())
+    scales = yaml.safe_load((root / "config/scales.yaml").read_text())
+    return resolve(complete, schema, scales), notices
 
 
 def resolve(config: Mapping[str, Any], schema: dict, scales: Mapping[str, Any]) -> dict[str, Any]:

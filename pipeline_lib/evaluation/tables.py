@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from pipeline_lib.errors import InputError
-from pipeline_lib.evaluation.predicted_maps import COLUMNS as MAP_COLUMNS
 from pipeline_lib.evaluation.pairs import Score
+from pipeline_lib.evaluation.predicted_maps import COLUMNS as MAP_COLUMNS
 from pipeline_lib.quantify.tables import COLUMNS as TISSUE_COLUMNS
 
 KEYS = [

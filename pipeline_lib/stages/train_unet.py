@@ -1,26 +1,11 @@
 """Train the U-Net regression on pairs of contrasts."""
 
-from dataclasses import dataclass
-
 from pipeline_lib.models.unet import UNet, UNetSettings
 from pipeline_lib.stages.command import run_stage
 from pipeline_lib.stages.training_command import any_pair, job_of, one_pair, training_parser
 from pipeline_lib.training.machine import Machine
 from pipeline_lib.training.regression import Regression, RegressionSettings
 from pipeline_lib.training.settings import settings_of
-
-
-@dataclass(frozen=True)
-class TargetSettings:
-    """How many contrasts each sample asks for.
-
-    Attributes
-    ----------
-    targets
-        Contrasts that are drawn for each sample; 0: all of the training.
-    """
-
-    targets: int
 
 
 def main() -> None:
@@ -33,8 +18,7 @@ def main() -> None:
         return Regression(UNet(size), settings, machine)
 
     if size.conditioned:
-        drawn = settings_of(TargetSettings, job.model).targets
-        job.run(build, any_pair(job, "mirror", drawn_targets=drawn))
+        job.run(build, any_pair(job, "mirror", drawn_targets=settings.targets))
     else:
         job.run(build, one_pair(job, "mirror"))
 

@@ -35,6 +35,8 @@ class RegressionSettings:
         `l1` or `l2`.
     background
         Weight of the mean error outside the body beside the mean error within.
+    targets
+        Contrasts that are drawn for each sample; 0: all of the training.
     """
 
     steps: int
@@ -43,6 +45,7 @@ class RegressionSettings:
     weight_decay: float
     loss: Loss
     background: float
+    targets: int
 
     def __post_init__(self) -> None:
         check_choice("loss", self.loss, get_args(Loss))

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import snakemake
-import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
@@ -17,8 +16,7 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
 from pipeline_lib.checks import kind_of, transfers_one_pair
-from pipeline_lib.composition import composed, without_absent
-from pipeline_lib.configuration import resolve
+from pipeline_lib.configuration import read_configuration
 from pipeline_lib.errors import InputError
 from pipeline_lib.imaging.bids import (
     find_dseg,
@@ -33,23 +31,10 @@ from pipeline_lib.signal.sequences import Sequence
 from pipeline_lib.slices.split import check_leaked_settings, make_split
 
 
-def read_configuration():
-    """The complete configuration, or a sentence for each problem in it."""
-    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
-    scales = yaml.safe_load((ROOT / "config/scales.yaml").read_text())
-    complete, notices = without_absent(composed(config, read_included))
-    if workflow.is_main_process:
-        for notice in notices:
-            logger.info(notice)
-    return resolve(complete, schema, scales)
-
-
-def read_included(name):
-    """A file of `include:`, from the working directory or else from the workflow's own folder."""
-    for path in (Path(name), ROOT / name):
-        if path.is_file():
-            return yaml.safe_load(path.read_text()) or {}
-    raise InputError(f"{name}, which the configuration includes, is not there; correct its path.")
+def tell(notices):
+    """Say once what the configuration does without."""
+    for notice in notices if workflow.is_main_process else ():
+        logger.info(notice)
 
 
 def find_raw_scans(name):
@@ -113,7 +98,8 @@ def check_split_of(experiment):
 
 
 try:
-    CONFIGURATION = read_configuration()
+    CONFIGURATION, notices = read_configuration(config, ROOT)
+    tell(notices)
     DATASETS = CONFIGURATION["datasets"]
     EXPERIMENTS = CONFIGURATION["experiments"]
     MODELS = CONFIGURATION["models"]
