@@ -80,6 +80,18 @@ def test_a_part_needs_no_package_of_another_environment(part):
         assert not wrong, f"{module.relative_to(ROOT)} imports {wrong}"
 
 
+def reached_from(stage):
+    """Paths of all modules that a stage reaches by imports, by their dotted names."""
+    reached, waiting = {}, [f"pipeline_lib.stages.{stage}"]
+    while waiting:
+        name = waiting.pop()
+        path = ROOT / f"{name.replace('.', '/')}.py"
+        if name not in reached and path.exists():
+            reached[name] = path
+            waiting += imported_modules(path, ROOT)
+    return reached
+
+
 def rules():
     """Name, stage and environment of each rule; of `train` one a system."""
     found = []
@@ -96,14 +108,9 @@ def rules():
 @pytest.mark.parametrize(("rule", "stage", "environment"), rules())
 def test_the_environment_of_a_rule_holds_what_its_stage_reaches(rule, stage, environment):
     held = re.findall(r"^ +- ([\w-]+)", (ROOT / f"envs/{environment}.yaml").read_text(), re.M)
-    reached, waiting, needed = set(), [f"pipeline_lib.stages.{stage}"], set()
-    while waiting:
-        name = waiting.pop()
-        path = ROOT / f"{name.replace('.', '/')}.py"
-        if name not in reached and path.exists():
-            reached.add(name)
-            waiting += imported_modules(path, ROOT)
-            needed |= set(re.findall(r"^ *(?:import|from) (\w+)", path.read_text(), re.M))
+    needed = set()
+    for path in reached_from(stage).values():
+        needed |= set(re.findall(r"^ *(?:import|from) (\w+)", path.read_text(), re.M))
     missing = {PACKAGES[name] for name in needed & PACKAGES.keys()} - set(held)
     assert not missing, f"{stage} needs {', '.join(missing)}, which envs/{environment}.yaml lacks"
 
@@ -133,13 +140,7 @@ def test_a_training_reaches_no_network_of_another_system():
     stages = sorted((PACKAGE / "stages").glob("train_*.py"))
     families = {path.stem.removeprefix("train_") for path in stages}
     for stage in stages:
-        reached, waiting = set(), [f"pipeline_lib.stages.{stage.stem}"]
-        while waiting:
-            name = waiting.pop()
-            path = ROOT / f"{name.replace('.', '/')}.py"
-            if name not in reached and path.exists():
-                reached.add(name)
-                waiting += imported_modules(path, ROOT)
+        reached = set(reached_from(stage.stem))
         own = stage.stem.removeprefix("train_")
         assert f"pipeline_lib.models.{own}" in reached
         assert not {f"pipeline_lib.models.{name}" for name in families - {own}} & reached
