@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from pipeline_lib.report.collect import Evaluated
 from pipeline_lib.report.comparisons import NO_P, compare
-from pipeline_lib.report.numbers import p_value, signed
+from pipeline_lib.report.numbers import number, p_value, signed
 from pipeline_lib.report.request import Experiment
 from pipeline_lib.report.tables import Cell, Table, pooled, score_cell
 from pipeline_lib.report.verdict import (
@@ -50,7 +50,8 @@ def wins_table(
     return Table(
         name="which-system-wins-where",
         caption=(
-            "NRMSE over the body on held-out patients, lower is better: mean ± SD, 95 % interval. "
+            "NRMSE over the body on held-out patients, lower is better: means, of the best learned "
+            "system with SD and 95 % interval. "
             "In each row, ★ is the best of the learned systems and baselines shown."
         ),
         columns=(
@@ -98,8 +99,10 @@ def _row(experiment: Experiment, tables: Evaluated, systems: Mapping[str, str]) 
 
 
 def _brief_cell(score: Score | None, best: bool = False) -> Cell:
-    """Give a cell without the interval, of a system that is there for comparison."""
-    return replace(score_cell(score, METRIC, best), detail="")
+    """Give a cell of the mean alone, of a system that is there for comparison."""
+    cell = score_cell(score, METRIC, best)
+    text = number(score.mean, metric_of(METRIC).digits) if score else cell.text
+    return replace(cell, text=text, detail="")
 
 
 def _against_table(experiment: Experiment, tables: Evaluated, best: str | None) -> Cell:
