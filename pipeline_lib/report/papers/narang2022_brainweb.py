@@ -1,10 +1,11 @@
 """Narang et al. 2022, Table 2: five pictures of another simulator, of a head seen in training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
+from pipeline_lib.report.numbers import number
 from pipeline_lib.report.papers.chapter import PaperPart
 from pipeline_lib.report.papers.measured import Material, spread_cell
 from pipeline_lib.report.papers.narang2022_scores import METRICS, records_of, scores_of
@@ -55,6 +56,7 @@ def part(material: Material, honest: Mapping[str, Experiment]) -> PaperPart:
             "in the paper. Whether the paper counts the default picture from itself is not stated; "
             "here it is left out."
         )
+        text += "".join(_against_nothing(material, found_in))
     else:
         text += (
             " They are not in this run, so the published numbers stand alone: put the authors' "
@@ -73,6 +75,23 @@ def part(material: Material, honest: Mapping[str, Experiment]) -> PaperPart:
         csv=pd.DataFrame(records).to_csv(index=False),
     )
     return PaperPart(HEADING, text, (table,))
+
+
+def _against_nothing(material: Material, found_in: Mapping[str, Experiment]) -> Iterator[str]:
+    """Say where the published model does no better than the source picture itself."""
+    for mode, experiment in found_in.items():
+        published, nothing = (
+            spreads[0]
+            for spreads in (
+                NARANG_TABLE_2[mode],
+                scores_of(material, experiment, "do_nothing", "external"),
+            )
+        )
+        if published and nothing and nothing.mean > published.mean:
+            yield (
+                f" {mode}: doing nothing reaches {number(nothing.mean, 2)} dB on these pictures, "
+                f"more than the published model ({number(published.mean, 2)} dB)."
+            )
 
 
 def _row(

@@ -42,6 +42,7 @@ METRICS = [
     *scores("honest", "net", 20.0, 22.0),
     *scores("honest", "look_up_table", 23.0, 25.0),
     *scores("honest", "net", 15.0, 17.0, group="external"),
+    *scores("honest", "do_nothing", 20.0, 23.0, group="external"),
     *scores("any", "film", 18.0, 18.0),
 ]
 
@@ -130,6 +131,12 @@ def test_seen_and_unseen_make_four_cells_under_an_id_of_their_own(chapter):
     texts = [cell.text for cell in table.rows[0]]
     assert "0.200 ± 0.020" in texts
     assert "0.600 ± 0.020" in texts
+
+
+def test_a_published_model_below_doing_nothing_is_told(chapter):
+    text = next(part.text for part in chapter.parts if part.heading.startswith("Table 2"))
+    assert "Default-to-Param: doing nothing reaches 21.50 dB" in text
+    assert "(20.12 dB)" in text
 
 
 def test_table_2_is_the_test_on_the_pictures_of_another_simulator(chapter):
