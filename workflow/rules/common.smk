@@ -266,18 +266,17 @@ def evaluate_options(wildcards):
     or, where the wildcards name one, on another."""
     experiment = EXPERIMENTS[wildcards.experiment]
     dataset = getattr(wildcards, "dataset", experiment["dataset"])
-    model = {"model": model_of(wildcards)["name"]} if hasattr(wildcards, "model") else {}
+    if hasattr(wildcards, "model"):
+        own = {"model": model_of(wildcards)["name"]}
+    else:
+        own = {"seed": CONFIGURATION["seed"], "signal": signal_of(dataset)}
     return as_options(
-        seed=CONFIGURATION["seed"],
         experiment=wildcards.experiment,
         dataset=dataset,
         pairs=pairs_on(wildcards.experiment, dataset),
         unseen=experiment["unseen"],
         paper=experiment["paper"],
-        signal=signal_of(dataset),
-        reference=DATASETS[dataset]["reference"],
-        **model,
-        evaluate=CONFIGURATION["evaluate"],
+        **own,
     )
 
 
