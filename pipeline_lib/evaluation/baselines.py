@@ -49,6 +49,11 @@ def declared_ranges(training: Series[Images]) -> dict[str, float]:
     return dict(zip(training[0].slices.contrasts, map(float, ranges), strict=True))
 
 
+def own_ranges(patients: Series[Images]) -> dict[str, float]:
+    """Give the data range of patients whom no training patient stands for: 1 on their own scale."""
+    return dict.fromkeys(patients[0].slices.contrasts, 1.0)
+
+
 def _of_patients(training: Series[Images], statistic: Callable[[Array], float]) -> Array:
     """Take a number of each patient's held voxels within the body, [patient, contrast].
 

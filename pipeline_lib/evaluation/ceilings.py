@@ -55,11 +55,8 @@ def noise_ceiling(
         )
         noisy = with_rician_noise(image, noise_sigma(image, labels), rng)
         scores = list(TargetScorer(patient, noisy, ranges[name]).score(image))
-        rows += [
-            Score(images.slices.patient, names[source], name, *each, ranges[name])
-            for source in sources
-            for each in scores
-        ]
+        for source in sources:
+            rows += _rows(images, names[source], name, scores, ranges[name])
     return rows
 
 
@@ -99,11 +96,19 @@ def registration_ceiling(
             apart = round(apart / RESOLUTION) * RESOLUTION
             if apart not in found:
                 found[apart] = _displaced(scorer, image, apart, images.slices.spacing)
-            rows += [
-                Score(images.slices.patient, names[source], name, *each, ranges[name])
-                for each in found[apart]
-            ]
+            rows += _rows(images, names[source], name, found[apart], ranges[name])
     return rows
+
+
+def _rows(
+    images: Images,
+    source: str,
+    target: str,
+    scores: Iterable[tuple[str, str, float]],
+    data_range: float,
+) -> list[Score]:
+    """Make the rows of a pair of (region, metric, value)."""
+    return [Score(images.slices.patient, source, target, *each, data_range) for each in scores]
 
 
 def _displaced(

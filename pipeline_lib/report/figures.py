@@ -191,10 +191,10 @@ def line_chart(
         )  # fmt: skip
         buffer = io.StringIO()
         drawn.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    return _inline(buffer.getvalue(), key, description)
+    return inline(buffer.getvalue(), key, description)
 
 
-def _inline(svg: str, key: str, description: str) -> Markup:
+def inline(svg: str, key: str, description: str) -> Markup:
     """Make a stand-alone SVG fit to stand in a page beside others."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)

@@ -9,48 +9,28 @@ from typing import Any
 import pandas as pd
 
 from pipeline_lib.errors import InputError
-from pipeline_lib.evaluation.baselines import check_alike, declared_ranges
+from pipeline_lib.evaluation.baselines import check_alike, declared_ranges, own_ranges
 from pipeline_lib.evaluation.pairs import index_pairs
 from pipeline_lib.evaluation.predictions import Predictions
 from pipeline_lib.evaluation.scoring import score_patient
 from pipeline_lib.evaluation.tables import metrics_table
 from pipeline_lib.files import written_whole
-from pipeline_lib.slices.images import Images, read_images
-from pipeline_lib.slices.store import PatientSlices
-from pipeline_lib.stages.command import run_stage, stage_parser
+from pipeline_lib.slices.images import Images
+from pipeline_lib.stages.command import run_stage
+from pipeline_lib.stages.evaluation_command import evaluation_parser, training_and_tested
 
 LOG = logging.getLogger(__name__)
 
 
 def main() -> None:
     """Read slices, split and predictions, write one table."""
-    parser = stage_parser(__doc__)
-    parser.add_argument("--slices", type=Path, nargs="+", required=True, help="all patients")
-    parser.add_argument("--split", type=Path, required=True, help="table of the patient split")
-    parser.add_argument("--fold", type=int, required=True)
+    parser = evaluation_parser(__doc__)
     parser.add_argument("--predictions", type=Path, required=True, help="folder of predictions")
-    parser.add_argument(
-        "--external",
-        type=Path,
-        nargs="+",
-        default=[],
-        help="slices of another dataset's patients, who alone are scored then",
-    )
-    parser.add_argument("--output", type=Path, required=True, help="Parquet file to write")
     arguments = parser.parse_args()
 
-    if arguments.external:
-        patients = [Images(PatientSlices.open(folder)) for folder in arguments.external]
-        # Their scale is their own, and no training patient says what its range is.
-        ranges = dict.fromkeys(patients[0].slices.contrasts, 1.0)
-        groups = {"external": patients}
-    else:
-        training, test, seen = (
-            read_images(arguments.slices, arguments.split, arguments.fold, part)
-            for part in ("train", "test", "seen")
-        )
-        ranges = declared_ranges(training)
-        groups = {"test": test, "seen": seen}
+    training, groups = training_and_tested(arguments)
+    external = groups.get("external")
+    ranges = own_ranges(external) if external else declared_ranges(training)
     LOG.info("data range of each target: %s", ranges)
     predictions = Predictions(arguments.predictions)
     table = scored(predictions, groups, ranges, arguments.options, arguments.fold)
@@ -94,8 +74,8 @@ def scored(
     if sorted(predictions.patients) != sorted(names):
         raise InputError(
             f"{predictions.folder} holds {', '.join(predictions.patients)}, but the "
-            f"{' and '.join(name for name, group in groups.items() if group)} patients of fold "
-            f"{fold} are {', '.join(names)}; predict again."
+            f"{' and '.join(groups)} patients of fold {fold} are {', '.join(names)}; "
+            "predict again."
         )
     check_alike(patients)
     # A model of one pair has a folder a pair; the merge sees to it that none is missing.
@@ -110,8 +90,6 @@ def scored(
     described = (options["experiment"], options["dataset"], options["model"], fold)
     tables = []
     for group, members in groups.items():
-        if not members:
-            continue
         scores = [
             score
             for images in members

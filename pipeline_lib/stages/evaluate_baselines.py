@@ -15,6 +15,7 @@ from pipeline_lib.evaluation.baselines import (
     check_alike,
     declared_ranges,
     do_nothing,
+    own_ranges,
 )
 from pipeline_lib.evaluation.ceilings import (
     noise_ceiling,
@@ -29,9 +30,10 @@ from pipeline_lib.evaluation.pairs import Answer, index_pairs
 from pipeline_lib.evaluation.scoring import Score, score_patient
 from pipeline_lib.evaluation.tables import metrics_table
 from pipeline_lib.files import written_whole
-from pipeline_lib.slices.images import Images, read_images
+from pipeline_lib.slices.images import Images
 from pipeline_lib.slices.store import PatientSlices
-from pipeline_lib.stages.command import run_stage, stage_parser
+from pipeline_lib.stages.command import run_stage
+from pipeline_lib.stages.evaluation_command import evaluation_parser, training_and_tested
 
 LOG = logging.getLogger(__name__)
 
@@ -41,32 +43,16 @@ Ceiling = Callable[[Images], list[Score]]
 
 def main() -> None:
     """Read slices and split, write one table with a model name for each baseline and ceiling."""
-    parser = stage_parser(__doc__)
-    parser.add_argument("--slices", type=Path, nargs="+", required=True, help="all patients")
-    parser.add_argument("--split", type=Path, required=True, help="table of the patient split")
-    parser.add_argument("--fold", type=int, required=True)
+    parser = evaluation_parser(__doc__)
     parser.add_argument(
         "--registered", type=Path, nargs="*", default=[], help="folders of registered sessions"
     )
-    parser.add_argument(
-        "--external",
-        type=Path,
-        nargs="+",
-        default=[],
-        help="slices of another dataset's patients, who alone are scored then",
-    )
-    parser.add_argument("--output", type=Path, required=True, help="Parquet file to write")
     arguments = parser.parse_args()
+    training, groups = training_and_tested(arguments)
     if arguments.external:
-        patients = [Images(PatientSlices.open(folder)) for folder in arguments.external]
-        tables = external_tables(patients, arguments.options, arguments.fold)
+        tables = external_tables(groups["external"], arguments.options, arguments.fold)
     else:
-        training, test, seen = (
-            read_images(arguments.slices, arguments.split, arguments.fold, part)
-            for part in ("train", "test", "seen")
-        )
         residuals = session_residuals(arguments.registered)
-        groups = {name: part for name, part in (("test", test), ("seen", seen)) if part}
         tables = own_tables(training, groups, residuals, arguments.options, arguments.fold)
     table = pd.concat(list(tables), ignore_index=True)
     with written_whole(arguments.output) as temporary:
@@ -127,12 +113,9 @@ def residuals_of(
 def external_tables(
     patients: list[Images], options: dict[str, Any], fold: int
 ) -> Iterator[pd.DataFrame]:
-    """Score what needs no training data on another dataset's patients.
-
-    Their scale is their own, so that every contrast has the data range 1.
-    """
+    """Score what needs no training data on another dataset's patients."""
     check_alike([images.slices for images in patients])
-    ranges = dict.fromkeys(patients[0].slices.contrasts, 1.0)
+    ranges = own_ranges(patients)
     answers: dict[str, Baseline] = {"do_nothing": do_nothing, **oracle(patients, options)}
     for name, make in answers.items():
         yield scored(patients, make, ranges, name, "external", options, fold)

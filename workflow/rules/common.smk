@@ -28,7 +28,8 @@ from pipeline_lib.imaging.bids import (
 from pipeline_lib.imaging.sidecars import inherited_sidecars, sidecar_of
 from pipeline_lib.provenance import code_digest, commit_of, has_changes
 from pipeline_lib.signal.sequences import Sequence
-from pipeline_lib.slices.split import check_leaked_settings, make_split
+from pipeline_lib.slices.leaked import check_leaked_settings, is_leaked
+from pipeline_lib.slices.split import make_split
 
 
 def tell(notices):
@@ -84,14 +85,9 @@ def split_settings(experiment):
     }
 
 
-def leaked_unit(experiment):
-    """`image` or `slice` where images of one patient are in training and test, else nothing."""
-    return EXPERIMENTS[experiment]["split"].get("leaked")
-
-
 def check_split_of(experiment):
     settings = split_settings(experiment)
-    if leaked_unit(experiment):
+    if is_leaked(settings["split"]):
         check_leaked_settings(settings["split"], settings["patients"])
     else:
         make_split(**settings)
@@ -337,7 +333,7 @@ def report_options():
                 "one_pair": [m for m in experiment["models"] if transfers_one_pair(MODELS[m])],
                 "paper": experiment["paper"],
                 "unseen": experiment["unseen"],
-                "leaked": leaked_unit(name),
+                "leaked": is_leaked(experiment["split"]),
                 "external": experiment["external"],
                 "seen": experiment["split"].get("seen", 0),
             }
@@ -432,21 +428,12 @@ def tissue_source(wildcards):
 
 
 def named(option, function):
-    """A command-line option with what an input function gives, or nothing."""
+    """A command-line option with what an input function gives (one file or several), or nothing."""
 
     def argument(wildcards):
         value = function(wildcards)
-        return f"{option} {value}" if value else ""
-
-    return argument
-
-
-def listed(option, function):
-    """A command-line option with all files that an input function gives, or nothing."""
-
-    def argument(wildcards):
-        values = function(wildcards)
-        return f"{option} {' '.join(values)}" if values else ""
+        files = value if isinstance(value, str) else " ".join(value)
+        return f"{option} {files}" if files else ""
 
     return argument
 
@@ -485,7 +472,8 @@ def external_slices(wildcards):
 
 def leaked_slices(wildcards):
     """The slices that a leaked split deals out; an honest one knows patients alone."""
-    return experiment_slices(wildcards) if leaked_unit(wildcards.experiment) else []
+    leaked = is_leaked(EXPERIMENTS[wildcards.experiment]["split"])
+    return experiment_slices(wildcards) if leaked else []
 
 
 def registered_sessions(wildcards):
@@ -524,8 +512,9 @@ def evaluation_parts():
     return parts
 
 
-def of_simko(table):
-    """Tables of what the models of Simko et al. tell besides their images."""
+def of_simko(table, paper=None):
+    """Tables of what the models of Simko et al. tell besides their images, in all experiments or
+    in those of a paper."""
     return [
         f"results/{table}/{name}/{model}/fold-{fold}.csv"
         for name, experiment in EXPERIMENTS.items()
@@ -533,6 +522,7 @@ def of_simko(table):
         for fold in range(fold_count(name))
         if MODELS[model]["system"].startswith("simko")
         and DATASETS[experiment["dataset"]]["fit_maps"]["activate"]
+        and paper in (None, experiment["paper"])
     ]
 
 

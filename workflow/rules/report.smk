@@ -13,7 +13,7 @@ rule report:
             "results/evaluation/tissues.csv",
             "results/evaluation/maps.csv",
         ],
-        decisions=of_simko("decide"),
+        decisions=of_simko("decide", "simko2021"),
         maps=fitted_maps(),
         quality=quality_folders(),
         descriptions=dataset_descriptions(),

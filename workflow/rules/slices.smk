@@ -65,7 +65,7 @@ rule split:
     conda:
         "../../envs/analysis.yaml"
     params:
-        slices=listed("--slices", leaked_slices),
+        slices=named("--slices", leaked_slices),
         options=split_options,
         code=code("split"),
     shell:

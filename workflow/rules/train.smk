@@ -116,7 +116,7 @@ rule decide:
         mem_mb=memory(8000),
         runtime=60,
     params:
-        truth=listed("--truth", experiment_truth),
+        truth=named("--truth", experiment_truth),
         options=decide_options,
         code=code("decide"),
     shell:

@@ -158,4 +158,4 @@ def _svg(draw: Callable[[Axes], None], description: str, key: str) -> Markup:
         draw(drawn.add_subplot())
         buffer = io.StringIO()
         drawn.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    return figures._inline(buffer.getvalue(), key, description)
+    return figures.inline(buffer.getvalue(), key, description)
