@@ -25,13 +25,13 @@ ALLOWED["stages"] = {*ALLOWED}
 ALLOWED["compare"] = set()
 # Third-party packages that a part must not need: its environment does not hold them.
 FORBIDDEN = {
-    "signal": {"torch", "ants", "pandas"},
+    "signal": {"ants", "pandas"},
     "imaging": {"torch"},
-    "phantom": {"torch", "ants"},
+    "phantom": {"ants"},
     "slices": {"ants"},
     "models": {"ants", "nibabel"},
     "training": {"ants", "nibabel"},
-    "quantify": {"ants", "torch"},
+    "quantify": {"ants"},
     "evaluation": {"ants"},
     "report": {"ants", "torch"},
     "compare": {"ants", "torch"},

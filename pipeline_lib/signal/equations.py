@@ -18,10 +18,13 @@ def _exp(exponent: Any) -> Any:
     return exponent.exp() if hasattr(exponent, "exp") else np.exp(exponent)
 
 
-def longitudinal(sequence: Sequence, t1: Any, form: Form = "exact") -> Any:
-    """Longitudinal magnetisation at the excitation, signed, as a share of equilibrium.
+def recovery_terms(
+    kind: str, te: Any, tr: Any, ti: Any = None, last_echo: Any = None, form: Form = "exact"
+) -> list[tuple[Any, float]]:
+    """Give times t_k and weights w_k of L(T1) = 1 + sum_k w_k exp(-t_k / T1).
 
-    With E(t) = exp(-t / T1), in steady state:
+    L is the longitudinal magnetisation at the excitation, signed, as a share of equilibrium. With
+    E(t) = exp(-t / T1), in steady state:
 
     - SE: 1 - 2 E(TR - TE/2) + E(TR), exact for an ideal 90-180 pair;
     - FSE: 1 - E(TR - TE_last);
@@ -31,36 +34,54 @@ def longitudinal(sequence: Sequence, t1: Any, form: Form = "exact") -> Any:
 
     Parameters
     ----------
-    sequence
-        Times in seconds.
-    t1
-        Longitudinal relaxation time in seconds, an array or tensor of any shape, positive.
+    kind
+        Of `pipeline_lib.signal.sequences.KINDS`.
+    te, tr, ti, last_echo
+        Seconds, numbers, arrays or tensors; `ti` of IR kinds, `last_echo` of FSE kinds.
     form
         `exact`, or `simko` for that paper's layer.
-
-    Returns
-    -------
-        Same shape and kind as `t1`, between -1 and 1.
 
     Raises
     ------
     ValueError
         If form `simko` is asked of a sequence with inversion, which that paper has not.
     """
-    tr, te = sequence.tr, sequence.te
+    inverted = kind.startswith("IR-")
     if form == "simko":
-        if sequence.has_inversion:
+        if inverted:
             raise ValueError("Eq. 1 of Simko et al. 2021 has no inversion pulse; use form 'exact'")
-        return 1 - _exp(-tr / t1)
-    if sequence.kind == "SE":
-        return 1 - 2 * _exp(-(tr - te / 2) / t1) + _exp(-tr / t1)
-    if sequence.kind == "FSE":
-        return 1 - _exp(-(tr - sequence.last_echo) / t1)
-    assert sequence.ti is not None  # Sequence refuses an IR kind without it
-    inverted = 1 - 2 * _exp(-sequence.ti / t1)
-    if sequence.kind == "IR-SE":
-        return inverted + 2 * _exp(-(tr - te / 2) / t1) - _exp(-tr / t1)
-    return inverted + _exp(-(tr - sequence.last_echo) / t1)
+        return [(tr, -1.0)]
+    sign = 1.0 if inverted else -1.0
+    inversion = [(ti, -2.0)] if inverted else []
+    if kind.endswith("FSE"):
+        return [*inversion, (tr - last_echo, sign)]
+    return [*inversion, (tr - te / 2, 2 * sign), (tr, -sign)]
+
+
+def terms_of(sequence: Sequence, form: Form = "exact") -> list[tuple[float, float]]:
+    """Give the times (s) and weights of `recovery_terms` for one sequence."""
+    return recovery_terms(
+        sequence.kind, sequence.te, sequence.tr, sequence.ti, sequence.last_echo, form
+    )
+
+
+def longitudinal(sequence: Sequence, t1: Any, form: Form = "exact") -> Any:
+    """Longitudinal magnetisation at the excitation, signed, as a share of equilibrium.
+
+    Parameters
+    ----------
+    sequence
+        Times in seconds.
+    t1
+        Longitudinal relaxation time in seconds, an array or tensor of any shape, positive.
+    form
+        See `recovery_terms`, which gives the equations and what they raise.
+
+    Returns
+    -------
+        Same shape and kind as `t1`, between -1 and 1.
+    """
+    return 1 + sum(weight * _exp(-time / t1) for time, weight in terms_of(sequence, form))
 
 
 def signed_signal(sequence: Sequence, pd: Any, t1: Any, t2: Any, form: Form = "exact") -> Any:
