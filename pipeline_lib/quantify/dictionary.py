@@ -1,29 +1,37 @@
 """Where a fit starts: the best of a table of signals over all T1 and T2."""
 
+from itertools import pairwise
+
 import numpy as np
+import torch
+from torch import Tensor
 
 from pipeline_lib.quantify.model import SignalModel
-
-Array = np.ndarray
+from pipeline_lib.quantify.projection import information
 
 T1_LIMITS = (0.001, 10.0)
 """Shortest and longest T1 of a fit, in seconds."""
 T2_LIMITS = (0.001, 5.0)
 """Shortest and longest T2 of a fit, in seconds."""
-STEPS_A_DECADE = 12
-# Voxels matched at a time: their table of correlations stays in the cache.
-BLOCK = 256
+# The grid is as fine as the signals turn: this many radians from entry to entry,
+TURN = 0.07
+# and no coarser than if they turned by this much per log T1 and log T2.
+SLOWEST = 0.14
+FINE_STEPS_A_DECADE = 50
+# Voxels matched at a time on a processor: their table of correlations stays in the cache.
+BLOCK = 512
 # Entries whose direction turns by less than this per log T1 are no starts: a descent from the plain
 # of T1 far below every repetition time, where all signals are alike, does not find its way out.
-TURN = 0.01
+FLAT = 0.01
 
 
 class Dictionary:
     """Directions of the signals of a logarithmic grid of T1 and T2, in parts of T1.
 
     PD only stretches a voxel's signals, so the nearest entry is that of the largest correlation.
-    The magnitude of an inversion contrast has a kink where the tissue is nulled, which no descent
-    crosses; the grid is therefore parted at the null points, and each part gives its own start.
+    The magnitude of an inversion contrast hides its sign and has a kink where the tissue is nulled,
+    which no descent crosses. The grid is therefore parted at the null points: each part knows the
+    signs of its signals, and gives its own start for a descent with these signs, which is smooth.
 
     Parameters
     ----------
@@ -32,40 +40,76 @@ class Dictionary:
     """
 
     def __init__(self, model: SignalModel) -> None:
-        t1 = _logarithmic(T1_LIMITS)
-        t2 = _logarithmic(T2_LIMITS)
-        log_t1, log_t2 = (grid.ravel() for grid in np.meshgrid(np.log(t1), np.log(t2)))
-        edges = np.log(model.null_points(*T1_LIMITS))
-        part_of = np.searchsorted(edges, log_t1)
-        self.parts = [
-            _Part(model, log_t1[part_of == part], log_t2[part_of == part])
-            for part in np.unique(part_of)
+        edges = [T1_LIMITS[0], *model.null_points(*T1_LIMITS), T1_LIMITS[1]]
+        self.parts = [DictionaryPart(model, t1_limits) for t1_limits in pairwise(edges)]
+
+
+class DictionaryPart:
+    """The entries of one part: no contrast changes its sign within.
+
+    Attributes
+    ----------
+    signs
+        Of the contrasts, [contrast, 1].
+    """
+
+    def __init__(self, model: SignalModel, t1_limits: tuple[float, float]) -> None:
+        axes = [_logarithmic(t1_limits, model), _logarithmic(T2_LIMITS, model)]
+        turns = _turns(model, axes)
+        even = [
+            _evenly_turned(axis, turn.amax(dim=1 - along))
+            for along, (axis, turn) in enumerate(zip(axes, turns, strict=True))
         ]
+        places = torch.stack([x.ravel() for x in torch.meshgrid(*even, indexing="ij")])
+        unit = model.evaluate(*places)
+        told = information(unit)
+        turn = (told.curvature[0] / told.power).sqrt()
+        kept = (told.power > torch.finfo(torch.float32).tiny) & (
+            turn >= min(FLAT, float(turn.max()))
+        )
+        self.signs = torch.sign(unit.value.sum(dim=1, keepdim=True))
+        self.places = places[:, kept]
+        self.directions = (unit.value[:, kept] / told.power[kept].sqrt()).float()
+
+    def nearest(self, signals: Tensor) -> Tensor:
+        """Log T1 and log T2 of the best entry, [2, voxel], for signals [contrast, voxel].
+
+        Parameters
+        ----------
+        signals
+            With the signs of this part.
+        """
+        directions = signals.float().T
+        block = BLOCK if signals.device.type == "cpu" else max(len(directions), 1)
+        best = [_largest(part @ self.directions) for part in directions.split(block)]
+        return self.places.index_select(1, torch.cat(best))
 
 
-class _Part:
-    """The entries of one part: no contrast changes its sign within."""
-
-    def __init__(self, model: SignalModel, log_t1: Array, log_t2: Array) -> None:
-        unit = model.evaluate(log_t1, log_t2)
-        length = np.maximum(np.linalg.norm(unit.value, axis=0), np.finfo(float).tiny)
-        directions = unit.value / length
-        along = np.einsum("ce,ce->e", directions, unit.by_log_t1)
-        turn = np.linalg.norm(unit.by_log_t1 - along * directions, axis=0) / length
-        kept = (length > np.finfo(float).tiny) & (turn >= min(TURN, turn.max()))
-        self.log_t1, self.log_t2 = log_t1[kept], log_t2[kept]
-        self.directions = directions[:, kept].astype(np.float32)
-
-    def nearest(self, signals: Array) -> tuple[Array, Array]:
-        """Log T1 and log T2 of the best entry for each voxel of `signals` [contrast, voxel]."""
-        unit = np.ascontiguousarray(signals.T.astype(np.float32))
-        best = np.empty(len(unit), dtype=np.intp)
-        for first in range(0, len(unit), BLOCK):
-            block = slice(first, first + BLOCK)
-            best[block] = np.argmax(unit[block] @ self.directions, axis=1)
-        return self.log_t1[best], self.log_t2[best]
+def _largest(correlations: Tensor) -> Tensor:
+    """Index of the largest of each row. NumPy's search is ten times faster on a processor."""
+    if correlations.device.type == "cpu":
+        return torch.from_numpy(correlations.numpy().argmax(axis=1))
+    return correlations.argmax(dim=1)
 
 
-def _logarithmic(limits: tuple[float, float]) -> Array:
-    decades = np.log10(limits[1] / limits[0])
-    return np.geomspace(*limits, round(decades * STEPS_A_DECADE) + 1)
+def _logarithmic(limits: tuple[float, float], model: SignalModel) -> Tensor:
+    steps = int(np.ceil(np.log10(limits[1] / limits[0]) * FINE_STEPS_A_DECADE)) + 2
+    return torch.from_numpy(np.log(np.geomspace(*limits, steps))).to(model.equilibrium)
+
+
+def _turns(model: SignalModel, axes: list[Tensor]) -> Tensor:
+    """Radians that the direction of the signals turns per log T1 and log T2, [2, T1, T2]."""
+    t1, t2 = torch.meshgrid(*axes, indexing="ij")
+    told = information(model.evaluate(t1.ravel(), t2.ravel()))
+    return (told.curvature / told.power).sqrt().reshape(2, *t1.shape)
+
+
+def _evenly_turned(axis: Tensor, turn: Tensor) -> Tensor:
+    """Places on an axis between which the direction turns by `TURN` radians, or less."""
+    step = torch.diff(axis) * torch.clamp((turn[1:] + turn[:-1]) / 2, min=SLOWEST)
+    way = torch.cat([step.new_zeros(1), torch.cumsum(step, dim=0)])
+    count = int(torch.ceil(way[-1] / TURN)) + 1
+    wanted = torch.linspace(0, float(way[-1]), max(count, 3)).numpy()
+    return torch.from_numpy(np.interp(wanted, way.numpy(force=True), axis.numpy(force=True))).to(
+        axis
+    )

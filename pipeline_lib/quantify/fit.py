@@ -1,33 +1,34 @@
 """PD, T1 and T2 of many voxels at once, by Levenberg-Marquardt with bounds."""
 
 from collections.abc import Sequence as Series
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from pipeline_lib.errors import InputError
 from pipeline_lib.quantify.bounds import check_identifiable
-from pipeline_lib.quantify.dictionary import T1_LIMITS, T2_LIMITS, Dictionary
+from pipeline_lib.quantify.descent import LOWER, UPPER, Descent, descend
+from pipeline_lib.quantify.dictionary import Dictionary
+from pipeline_lib.quantify.flags import Flag
 from pipeline_lib.quantify.model import SignalModel
+from pipeline_lib.quantify.noise import noise_of_residuals
+from pipeline_lib.quantify.projection import bounds, information
+from pipeline_lib.quantify.rician import most_likely, weighted_by_information
 from pipeline_lib.signal.equations import Form
 from pipeline_lib.signal.sequences import Sequence
 
 Array = np.ndarray
 
-LOWER = np.log([[T1_LIMITS[0]], [T2_LIMITS[0]]])
-UPPER = np.log([[T1_LIMITS[1]], [T2_LIMITS[1]]])
-ITERATIONS = 100
-# A fit has converged when its next step changes T1 and T2 by less than this share.
-TOLERANCE = 1e-8
-LONGEST_STEP = 2.0  # in log T1 and log T2
-# A cost that is nothing but rounding, for signals of length 1.
-EXACT = 1e-30
 # Costs nearer than this are equal, and the start with the shorter T1 is kept.
 SAME = 1e-24
-# Curvature that is nothing but rounding; it keeps a parameter without influence solvable.
-FLAT = 1e-16
-# Voxels fitted at a time: their arrays stay in the cache.
-CHUNK = 4096
+# A signal is seen from this multiple of the noise (Gudbjartsson and Patz 1995).
+SEEN = 3.0
+# A time is unidentifiable if its bound exceeds it.
+UNKNOWN = 1.0
+# Voxels fitted at a time: on a processor their tensors stay in its caches; a GPU wants many.
+CHUNKS = {"cpu": 1 << 16, "cuda": 1 << 21}
 
 
 @dataclass(frozen=True)
@@ -40,35 +41,65 @@ class Maps:
         Proton density in the unit of the signals, 0 or more.
     t1, t2
         Relaxation times in seconds, within `T1_LIMITS` and `T2_LIMITS`.
+    pd_bound, t1_bound, t2_bound
+        Cramér-Rao bounds for noise of `sigma`: the smallest standard deviation of an unbiased
+        estimate, in the unit of the parameter; infinite where the contrasts can't tell it, NaN
+        where `sigma` is.
     cost
-        Sum over contrasts of the squared residual.
+        Sum over contrasts of the squared residual; of a Rician fit, to the expected magnitude.
+    residual
+        Its root mean square over contrasts.
     iterations
         Steps tried from the start that won.
-    converged
-        Whether the last step was negligible; False for a voxel without signal.
-    at_bound
-        Whether T1 or T2 ended on a limit, where it is no estimate.
+    flag
+        uint8; how the fit ended, see `pipeline_lib.quantify.flags.Flag`.
+    sigma
+        Standard deviation of the noise, one number: as given, or as the residuals show it.
     """
 
     pd: Array
     t1: Array
     t2: Array
+    pd_bound: Array
+    t1_bound: Array
+    t2_bound: Array
     cost: Array
+    residual: Array
     iterations: Array
-    converged: Array
-    at_bound: Array
+    flag: Array
+    sigma: float
+
+    @property
+    def converged(self) -> Array:
+        """Whether the fit came to its end, bool; an end on a limit counts."""
+        return np.isin(self.flag, (Flag.CONVERGED, Flag.UNIDENTIFIABLE, Flag.AT_BOUND))
+
+    @property
+    def at_bound(self) -> Array:
+        """Whether T1 or T2 ended on a limit, bool."""
+        return self.flag == Flag.AT_BOUND
 
 
-def fit(signals: Array, sequences: Series[Sequence], form: Form = "exact") -> Maps:
+def fit(
+    signals: Array | Tensor,
+    sequences: Series[Sequence],
+    form: Form = "exact",
+    *,
+    gains: Series[float] | None = None,
+    sigma: float | None = None,
+    rician: bool = False,
+    device: torch.device | str = "cpu",
+) -> Maps:
     """Fit PD, T1 and T2 to each voxel's magnitude signals.
 
     Minimises sum_c (s_c - PD |g_c(T1, T2)|)^2. PD is linear and is projected out (variable
     projection: Golub and Pereyra 1973, with Kaufman's 1975 approximation of the Jacobian, which is
     what Gauss-Newton in all three parameters does as well); log T1 and log T2 take
-    Levenberg-Marquardt steps (Marquardt 1963) that are clipped to the box, with a parameter held
-    while it lies on a limit and the gradient points outward. The magnitude of inversion contrasts
-    is fitted as such, from one start on each side of every null point; the lowest cost wins. With
-    only 3 contrasts both sides can be exact answers; then the one with the shorter T1 is given.
+    Levenberg-Marquardt steps within the limits. Magnitudes of inversion contrasts have lost their
+    signs: each list of signs that some T1 gives them is fitted, and the lowest cost wins. With only
+    3 contrasts two of them can be exact answers; then the one with the shorter T1 is given.
+
+    On a processor as many threads work as PyTorch is allowed (`torch.set_num_threads`).
 
     Parameters
     ----------
@@ -77,144 +108,153 @@ def fit(signals: Array, sequences: Series[Sequence], form: Form = "exact") -> Ma
     sequences
         One a contrast, in the order of `signals`.
     form
-        The signal equation; see `pipeline_lib.signal.equations.longitudinal`.
+        The signal equation; see `pipeline_lib.signal.equations.recovery_terms`.
+    gains
+        What the scanner multiplied each contrast with, if not the same for all.
+    sigma
+        Standard deviation of the noise of each channel in the unit of `signals`. Without it the
+        median residual tells it, if there are more than 3 contrasts.
+    rician
+        Maximise the likelihood of Rice's distribution with noise of `sigma`, in the place of
+        least squares, which takes noise for signal where there is little signal; see
+        `pipeline_lib.quantify.rician`.
+    device
+        Where to compute.
 
     Raises
     ------
     InputError
-        If the contrasts can't tell PD, T1 and T2 apart (see `check_identifiable`), or a signal is
-        not finite.
+        If the contrasts can't tell PD, T1 and T2 apart (see `check_identifiable`), a signal is
+        not finite, a gain or `sigma` is not positive, or `rician` has no `sigma`.
     """
     check_identifiable(sequences, form)
-    signals = np.ascontiguousarray(np.asarray(signals, dtype=float).T)
-    if signals.ndim != 2 or len(signals) != len(sequences):
-        raise ValueError(f"signals are [voxel, {len(sequences)}], not {signals.T.shape}")
-    if not np.isfinite(signals).all():
+    if signals.ndim != 2 or signals.shape[1] != len(sequences):
+        raise ValueError(f"signals are [voxel, {len(sequences)}], not {tuple(signals.shape)}")
+    _check_scanner(sequences, gains, sigma, rician)
+    signals = torch.as_tensor(signals)
+    if not bool(torch.isfinite(signals).all()):
         raise InputError("the signals to fit hold NaN or infinity; mask those voxels out.")
-    model = SignalModel(sequences, form)
-    dictionary = Dictionary(model)
-    chunks = [
-        _fit_chunk(signals[:, first : first + CHUNK], model, dictionary)
-        for first in range(0, max(signals.shape[1], 1), CHUNK)
-    ]
-    return Maps(
+    fitter = _Fitter(sequences, form, gains, sigma if rician else None, device)
+    chunk = CHUNKS[torch.device(device).type]
+    parts = [fitter.fit(part) for part in signals.split(chunk)] if len(signals) else []
+    if not parts:
+        parts = [fitter.fit(signals)]
+    found = _Found(
         **{
-            field.name: np.concatenate([getattr(chunk, field.name) for chunk in chunks])
-            for field in fields(Maps)
+            field.name: torch.cat([getattr(part, field.name) for part in parts], dim=-1)
+            for field in fields(_Found)
         }
     )
+    return _maps(found, len(sequences), sigma)
 
 
-def _fit_chunk(signals: Array, model: SignalModel, dictionary: Dictionary) -> Maps:
-    # Each voxel with signals of length 1, so that no threshold depends on the images' unit.
-    length = np.linalg.norm(signals, axis=0)
-    best = _fit_unit(signals / np.where(length > 0, length, 1.0), model, dictionary)
-    return replace(best, pd=best.pd * length, cost=best.cost * length**2)
+def _check_scanner(
+    sequences: Series[Sequence], gains: Series[float] | None, sigma: float | None, rician: bool
+) -> None:
+    if gains is not None:
+        if len(gains) != len(sequences):
+            raise ValueError(f"{len(gains)} gains for {len(sequences)} contrasts")
+        if not all(gain > 0 for gain in gains):
+            raise InputError(f"the gains of contrasts are positive, not {list(gains)}.")
+    if sigma is not None and not sigma > 0:
+        raise InputError(f"the noise is {sigma:g}; its standard deviation is positive.")
+    if rician and sigma is None:
+        raise InputError("a Rician fit needs the standard deviation of the noise; give it.")
 
 
-def _fit_unit(signals: Array, model: SignalModel, dictionary: Dictionary) -> Maps:
-    best: Maps | None = None
-    for part in dictionary.parts:
-        found = _descend(signals, model, np.stack(part.nearest(signals)))
-        if best is None:
-            best = found
-            continue
-        better = found.cost < best.cost - SAME
-        best = Maps(
-            **{
-                field.name: np.where(better, getattr(found, field.name), getattr(best, field.name))
-                for field in fields(Maps)
-            }
+@dataclass(frozen=True)
+class _Found:
+    """What the fit of a chunk gave, each [..., voxel].
+
+    `unit_bounds` are those of PD, log T1 and log T2 for noise of SD 1.
+    """
+
+    pd: Tensor
+    place: Tensor
+    cost: Tensor
+    brightest: Tensor
+    iterations: Tensor
+    converged: Tensor
+    unit_bounds: Tensor
+
+
+class _Fitter:
+    """The contrasts, ready for chunks of voxels."""
+
+    def __init__(
+        self,
+        sequences: Series[Sequence],
+        form: Form,
+        gains: Series[float] | None,
+        rician_sigma: float | None,
+        device: torch.device | str,
+    ) -> None:
+        self.fine = SignalModel(sequences, form, gains, torch.float64, device)
+        self.rough = SignalModel(sequences, form, gains, torch.float32, device)
+        self.dictionary = Dictionary(self.fine)
+        self.rician_sigma = rician_sigma
+        self.device = device
+
+    def fit(self, signals: Tensor) -> _Found:
+        """Fit [voxel, contrast]."""
+        signals = signals.to(self.device, torch.float64).T.contiguous()
+        # Each voxel with signals of length 1, so that no threshold depends on the images' unit.
+        length = signals.square().sum(dim=0).sqrt()
+        scale = torch.where(length > 0, length, 1.0)
+        noise = None if self.rician_sigma is None else self.rician_sigma / scale
+        best = self._best(signals / scale, noise)
+        unit = self.fine.evaluate(best.place[0], best.place[1])
+        pd = best.pd * scale
+        if noise is not None:
+            unit = weighted_by_information(unit, best.pd / noise)
+        return _Found(
+            pd,
+            best.place,
+            best.cost * scale**2,
+            signals.amax(dim=0),
+            best.iterations,
+            best.converged,
+            bounds(information(unit), pd),
         )
-    assert best is not None  # a dictionary has one part at least
-    return best
+
+    def _best(self, signals: Tensor, noise: Tensor | None) -> Descent:
+        best: Descent | None = None
+        for part in self.dictionary.parts:
+            signed = signals * part.signs
+            found = descend(signed, self.rough, self.fine, part.nearest(signed))
+            if noise is not None:
+                found = most_likely(signals, noise, self.fine, found)
+            if best is None:
+                best = found
+            else:
+                best.replace(found, found.objective < best.objective - SAME)
+        assert best is not None  # a dictionary has one part at least
+        return best
 
 
-class _Point:
-    """The projected problem at one point [log T1, log T2] of each voxel."""
-
-    def __init__(self, signals: Array, model: SignalModel, place: Array) -> None:
-        unit = model.evaluate(*place)
-        value, slope1, slope2 = unit.value, unit.by_log_t1, unit.by_log_t2
-        power = np.maximum(_dot(value, value), np.finfo(float).tiny)
-        self.place = place
-        self.pd = np.maximum(_dot(signals, value) / power, 0.0)
-        residual = signals - self.pd * value
-        self.cost = _dot(residual, residual)
-        along1, along2 = _dot(value, slope1), _dot(value, slope2)
-        # The residual is normal to the signal, so the projection drops out of the gradient.
-        self.descent = self.pd * np.stack([_dot(slope1, residual), _dot(slope2, residual)])
-        square = self.pd**2
-        self.curvature = square * np.stack(
-            [
-                np.maximum(_dot(slope1, slope1) - along1**2 / power, 0.0),
-                np.maximum(_dot(slope2, slope2) - along2**2 / power, 0.0),
-            ]
-        )
-        self.coupling = square * (_dot(slope1, slope2) - along1 * along2 / power)
-
-    def arrays(self) -> tuple[Array, ...]:
-        """All that differs from voxel to voxel."""
-        return self.place, self.pd, self.cost, self.descent, self.curvature, self.coupling
-
-    def take(self, other: "_Point", where: Array) -> None:
-        """Move the voxels `where` to the point `other`."""
-        for mine, theirs in zip(self.arrays(), other.arrays(), strict=True):
-            np.copyto(mine, theirs, where=where)
-
-    def select(self, kept: Array) -> None:
-        """Forget all voxels but the indices `kept`."""
-        self.place, self.pd, self.cost, self.descent, self.curvature, self.coupling = (
-            array[..., kept] for array in self.arrays()
-        )
-
-
-def _descend(signals: Array, model: SignalModel, start: Array) -> Maps:
-    """Take Levenberg-Marquardt steps from `start` [2, voxel] until all voxels stand still."""
-    count = signals.shape[1]
-    place, pd, cost = np.array(start), np.zeros(count), np.zeros(count)
-    iterations, converged = np.zeros(count, dtype=int), np.zeros(count, dtype=bool)
-    here = _Point(signals, model, place.copy())
-    damping = np.full(count, 1e-3)
-    active = np.arange(count)
-    for _ in range(ITERATIONS):
-        there = _Point(signals, model, _next_place(here, damping))
-        still = np.abs(there.place - here.place).max(axis=0, initial=0.0) < TOLERANCE
-        still |= np.minimum(here.cost, there.cost) < EXACT
-        lower = there.cost < here.cost
-        here.take(there, lower)
-        damping = np.where(lower, np.maximum(damping / 10, 1e-12), damping * 8)
-        iterations[active] += 1
-        place[:, active], pd[active], cost[active] = here.place, here.pd, here.cost
-        converged[active] = still & (here.pd > 0)
-        moving = np.flatnonzero(~still)
-        if len(moving) == 0:
-            break
-        if len(moving) < len(active):
-            here.select(moving)
-            signals, damping, active = signals[:, moving], damping[moving], active[moving]
-    at_bound = ((place <= LOWER) | (place >= UPPER)).max(axis=0)
+def _maps(found: _Found, contrasts: int, sigma: float | None) -> Maps:
+    pd, cost = found.pd.cpu().numpy(), found.cost.cpu().numpy()
+    brightest, converged = found.brightest.cpu().numpy(), found.converged.cpu().numpy()
+    if sigma is None:
+        sigma = noise_of_residuals(cost[pd > 0], contrasts)
+    place = found.place.cpu().numpy()
     t1, t2 = np.exp(place)
-    return Maps(pd, t1, t2, cost, iterations, converged, at_bound)
-
-
-def _next_place(point: _Point, damping: Array) -> Array:
-    outward = ((point.place <= LOWER) & (point.descent < 0)) | (
-        (point.place >= UPPER) & (point.descent > 0)
+    pd_bound, t1_share, t2_share = sigma * found.unit_bounds.cpu().numpy()
+    flag = np.full(len(pd), Flag.CONVERGED, dtype=np.uint8)
+    flag[(t1_share > UNKNOWN) | (t2_share > UNKNOWN)] = Flag.UNIDENTIFIABLE
+    flag[((place <= LOWER) | (place >= UPPER)).any(axis=0)] = Flag.AT_BOUND
+    flag[~converged] = Flag.NOT_CONVERGED
+    flag[(pd <= 0) | (brightest < SEEN * sigma)] = Flag.BELOW_NOISE
+    return Maps(
+        pd=pd,
+        t1=t1,
+        t2=t2,
+        pd_bound=pd_bound,
+        t1_bound=t1_share * t1,
+        t2_bound=t2_share * t2,
+        cost=cost,
+        residual=np.sqrt(cost / contrasts),
+        iterations=found.iterations.cpu().numpy(),
+        flag=flag,
+        sigma=sigma,
     )
-    descent = np.where(outward, 0.0, point.descent)
-    coupling = np.where(outward.any(axis=0), 0.0, point.coupling)
-    first, second = point.curvature * (1 + damping) + FLAT
-    determinant = first * second - coupling**2
-    step = np.stack(
-        [
-            second * descent[0] - coupling * descent[1],
-            first * descent[1] - coupling * descent[0],
-        ]
-    ) / np.maximum(determinant, FLAT**2)
-    step = np.clip(step, -LONGEST_STEP, LONGEST_STEP)
-    return np.clip(point.place + step, LOWER, UPPER)
-
-
-def _dot(first: Array, second: Array) -> Array:
-    return np.einsum("cv,cv->v", first, second)

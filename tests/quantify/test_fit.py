@@ -2,13 +2,16 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy.optimize import least_squares
 
 from pipeline_lib.errors import InputError
 from pipeline_lib.quantify.bounds import cramer_rao
 from pipeline_lib.quantify.dictionary import T1_LIMITS, T2_LIMITS
 from pipeline_lib.quantify.fit import fit
-from pipeline_lib.signal.equations import signal
+from pipeline_lib.quantify.flags import Flag
+from pipeline_lib.quantify.model import SignalModel
+from pipeline_lib.signal.equations import signal, signed_signal
 from pipeline_lib.signal.sequences import Sequence
 
 SIMKO = [
@@ -118,18 +121,112 @@ def test_scatter_with_one_percent_noise_reaches_the_cramer_rao_bound(sequences):
                 assert found.std() == pytest.approx(bound, rel=0.05), name
 
 
-def test_a_voxel_without_signal_has_no_pd_and_did_not_converge():
+def test_a_voxel_without_signal_has_no_pd_and_lies_below_the_noise():
     maps = fit(np.zeros((2, 5)), SIMKO)
     assert (maps.pd == 0).all()
+    assert (maps.flag == Flag.BELOW_NOISE).all()
     assert not maps.converged.any()
     assert np.isfinite(maps.t1).all()
+
+
+def test_a_signal_below_three_times_the_noise_is_told():
+    signals = signals_of(VALUES[:2], SIMKO)
+    maps = fit(signals, SIMKO, sigma=signals[1].max() / 2.9)
+    assert (maps.flag == Flag.BELOW_NOISE).tolist() == [False, True]
+
+
+def test_a_time_whose_bound_is_longer_than_itself_is_told():
+    # Urine of T2 2 s has a bound of 27 % with 1 % noise, after echoes of 120 ms at most.
+    signals = signals_of(np.array([[1.0, 3.0, 2.0], VALUES[0]]), SIMKO)
+    brightest = signals_of(VALUES, SIMKO).max()
+    assert fit(signals, SIMKO, sigma=0.01 * brightest).flag.tolist() == [Flag.CONVERGED] * 2
+    one, other = fit(signals, SIMKO, sigma=0.05 * brightest).flag.tolist()
+    assert (one, other) == (Flag.UNIDENTIFIABLE, Flag.CONVERGED)
 
 
 def test_a_time_on_its_limit_is_told():
     beyond = np.array([[1.0, 3.0, 50.0], VALUES[0]])
     maps = fit(signals_of(beyond, SIMKO), SIMKO)
     assert maps.t2[0] == pytest.approx(T2_LIMITS[1])
-    assert maps.at_bound.tolist() == [True, False]
+    assert maps.flag.tolist() == [Flag.AT_BOUND, Flag.CONVERGED]
+
+
+@pytest.mark.parametrize("sequences", [SIMKO, MIXED])
+def test_bounds_of_a_fit_are_the_cramer_rao_bounds_at_its_estimates(sequences):
+    signals, sigma = noisy(VALUES, sequences, 0.01, seed=6)
+    maps = fit(signals, sequences, sigma=sigma)
+    bounds = cramer_rao(sequences, maps.pd, maps.t1, maps.t2, sigma)
+    np.testing.assert_allclose(maps.pd_bound, bounds.pd, rtol=1e-6)
+    np.testing.assert_allclose(maps.t1_bound, bounds.t1, rtol=1e-6)
+    np.testing.assert_allclose(maps.t2_bound, bounds.t2, rtol=1e-6)
+
+
+def test_noise_that_is_not_given_comes_from_the_residuals():
+    signals, sigma = noisy(np.tile(VALUES[:9], (1000, 1)), MIXED, 0.01, seed=7)
+    maps = fit(signals, MIXED)
+    assert maps.sigma == pytest.approx(sigma, rel=0.05)
+    np.testing.assert_allclose(maps.residual**2 * len(MIXED), maps.cost)
+
+
+def test_three_contrasts_leave_the_bounds_open_unless_the_noise_is_given():
+    three = [SIMKO[0], SIMKO[2], SIMKO[4]]
+    signals = signals_of(VALUES[:4], three)
+    assert np.isnan(fit(signals, three).t1_bound).all()
+    assert np.isfinite(fit(signals, three, sigma=0.001).t1_bound).all()
+
+
+def test_a_contrast_with_a_gain_of_its_own_is_fitted_with_it():
+    gains = np.array([1.0, 2.0, 0.5, 1.0, 3.0, 1.0])
+    maps = fit(gains * signals_of(VALUES, MIXED), MIXED, gains=gains)
+    np.testing.assert_allclose(np.stack([maps.pd, maps.t1, maps.t2], 1), VALUES, rtol=1e-4)
+    ignored = fit(gains * signals_of(VALUES, MIXED), MIXED)
+    assert abs(ignored.t1 / VALUES[:, 1] - 1).max() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"gains": [1, 1, 0, 1, 1]}, "gains of contrasts are positive"),
+        ({"sigma": -1.0}, "standard deviation is positive"),
+        ({"rician": True}, "needs the standard deviation of the noise"),
+    ],
+)
+def test_a_scanner_that_can_not_be_is_refused(options, told):
+    with pytest.raises(InputError, match=told):
+        fit(signals_of(VALUES, SIMKO), SIMKO, **options)
+
+
+def test_the_sign_that_a_magnitude_lost_is_found_on_both_sides_of_the_null():
+    flair = next(s for s in MIXED if s.ti == 2.5)
+    null = SignalModel([flair]).null_points(1.0, 10.0)[0]
+    truth = np.array([[0.9, share * null, 0.3] for share in (0.5, 0.9, 0.98, 1.02, 1.1, 1.6)])
+    signs = np.sign([signed_signal(flair, *row) for row in truth])
+    assert signs.tolist() == [1, 1, 1, -1, -1, -1]
+    maps = fit(signals_of(truth, MIXED), MIXED)
+    np.testing.assert_allclose(maps.t1, truth[:, 1], rtol=1e-4)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_a_gpu_finds_what_the_processor_finds():
+    signals, sigma = noisy(np.tile(VALUES, (2000, 1)), MIXED, 0.01, seed=8)
+    here, there = (fit(signals, MIXED, sigma=sigma, device=device) for device in ("cpu", "cuda"))
+    np.testing.assert_array_equal(there.flag, here.flag)
+    np.testing.assert_allclose(there.cost, here.cost, rtol=1e-8)
+    settled = here.flag == Flag.CONVERGED
+    np.testing.assert_allclose(there.t1[settled], here.t1[settled], rtol=1e-5)
+    np.testing.assert_allclose(there.t2[settled], here.t2[settled], rtol=1e-5)
+
+
+def test_the_number_of_threads_changes_nothing():
+    signals, _ = noisy(np.tile(VALUES, (300, 1)), MIXED, 0.01, seed=9)
+    before = torch.get_num_threads()
+    found = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        found.append(fit(signals, MIXED))
+    torch.set_num_threads(before)
+    assert (np.abs(found[0].t1 - found[1].t1) < 1e-4 * found[0].t1_bound).all()
+    np.testing.assert_array_equal(found[0].flag, found[1].flag)
 
 
 def test_a_voxel_is_fitted_alike_alone_and_among_many():
