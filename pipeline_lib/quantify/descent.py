@@ -12,7 +12,6 @@ from pipeline_lib.quantify.projection import information
 
 LOWER = np.log([[T1_LIMITS[0]], [T2_LIMITS[0]]])
 UPPER = np.log([[T1_LIMITS[1]], [T2_LIMITS[1]]])
-ITERATIONS = 100
 SMALLEST_STEP = 1e-8
 SMALLEST_GAIN = 1e-10
 # Steps in single precision, which are twice as fast, before those in double precision.
@@ -62,11 +61,10 @@ class Descent:
             mine, theirs = getattr(self, field.name), getattr(other, field.name)
             setattr(self, field.name, torch.where(where, theirs, mine))
 
-    def put(self, voxels: Tensor, point: "_Point", tried: Tensor, done: Tensor) -> None:
-        """Note where the voxels of these indices are."""
-        self.place[:, voxels] = point.place
-        self.pd[voxels], self.cost[voxels] = point.pd, point.cost
-        self.iterations[voxels], self.converged[voxels] = tried, done
+    def put(self, voxels: Tensor, other: "Descent") -> None:
+        """Take the voxels of these indices from a descent of them alone."""
+        for field in fields(self):
+            getattr(self, field.name)[..., voxels] = getattr(other, field.name)
 
 
 class _Point:
@@ -103,7 +101,9 @@ class _Point:
         return point
 
 
-def descend(signals: Tensor, rough: SignalModel, fine: SignalModel, start: Tensor) -> Descent:
+def descend(
+    signals: Tensor, rough: SignalModel, fine: SignalModel, start: Tensor, iterations: int
+) -> Descent:
     """Go down from `start` until all voxels stand still, first in single precision.
 
     Levenberg-Marquardt steps (Marquardt 1963) in log T1 and log T2, clipped to the box, with a
@@ -117,9 +117,11 @@ def descend(signals: Tensor, rough: SignalModel, fine: SignalModel, start: Tenso
         The same contrasts in single and in double precision.
     start
         Log T1 and log T2, [2, voxel].
+    iterations
+        Most steps of a voxel in double precision.
     """
     near = steps(signals.float(), rough, start.float(), ROUGH_ITERATIONS, ROUGH_STEP, ROUGH_GAIN)
-    end = steps(signals, fine, near.place.double())
+    end = steps(signals, fine, near.place.double(), iterations)
     end.iterations += near.iterations
     return end
 
@@ -128,7 +130,7 @@ def steps(
     signals: Tensor,
     model: SignalModel,
     start: Tensor,
-    iterations: int = ITERATIONS,
+    iterations: int,
     smallest_step: float = SMALLEST_STEP,
     smallest_gain: float = SMALLEST_GAIN,
 ) -> Descent:
@@ -150,9 +152,9 @@ def steps(
     damping = torch.full_like(here.cost, DAMPING)
     tried = torch.zeros(count, dtype=torch.int16, device=signals.device)
     done = torch.zeros(count, dtype=torch.bool, device=signals.device)
+    active = torch.arange(count, device=signals.device)
     cost = here.cost.clone()
     end = Descent(start.clone(), here.pd.clone(), cost, cost, tried.clone(), done.clone())
-    active = torch.arange(count, device=signals.device)
     for iteration in range(iterations + 1):
         place = _next_place(here, damping, box)
         step = place - here.place
@@ -163,7 +165,7 @@ def steps(
         done |= (small & (damping < STRONG)) | (here.cost < EXACT)
         leaving = int(done.sum())
         if leaving >= LEAVE_TOGETHER * len(active) or iteration == iterations:
-            end.put(active, here, tried, done)
+            end.put(active, Descent(here.place, here.pd, here.cost, here.cost, tried, done))
             if leaving == len(active) or iteration == iterations:
                 break
             staying = (~done).nonzero()[:, 0]

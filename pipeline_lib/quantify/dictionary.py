@@ -20,8 +20,9 @@ SLOWEST = 0.14
 FINE_STEPS_A_DECADE = 50
 # Voxels matched at a time on a processor: their table of correlations stays in the cache.
 BLOCK = 512
-# Entries whose direction turns by less than this per log T1 are no starts: a descent from the plain
-# of T1 far below every repetition time, where all signals are alike, does not find its way out.
+# Entries whose direction turns by less than this per log T1 are no first start: a descent from the
+# plain of T1 far below every repetition time, where all signals are alike, does not find its way
+# out.
 FLAT = 0.01
 
 
@@ -64,12 +65,13 @@ class DictionaryPart:
         unit = model.evaluate(*places)
         told = information(unit)
         turn = (told.curvature[0] / told.power).sqrt()
-        kept = (told.power > torch.finfo(torch.float32).tiny) & (
-            turn >= min(FLAT, float(turn.max()))
-        )
+        seen = told.power > torch.finfo(torch.float32).tiny
         self.signs = torch.sign(unit.value.sum(dim=1, keepdim=True))
-        self.places = places[:, kept]
-        self.directions = (unit.value[:, kept] / told.power[kept].sqrt()).float()
+        self.places = places[:, seen]
+        self.directions = (unit.value[:, seen] / told.power[seen].sqrt()).float()
+        steep = turn[seen] >= min(FLAT, float(turn[seen].max()))
+        self.steep_places = self.places[:, steep]
+        self.steep_directions = self.directions[:, steep]
 
     def nearest(self, signals: Tensor) -> Tensor:
         """Log T1 and log T2 of the best entry, [2, voxel], for signals [contrast, voxel].
@@ -79,10 +81,30 @@ class DictionaryPart:
         signals
             With the signs of this part.
         """
-        directions = signals.float().T
-        block = BLOCK if signals.device.type == "cpu" else max(len(directions), 1)
-        best = [_largest(part @ self.directions) for part in directions.split(block)]
-        return self.places.index_select(1, torch.cat(best))
+        return _nearest(signals, self.steep_places, self.steep_directions)
+
+    def spread(self, signals: Tensor) -> list[Tensor]:
+        """Give the best entry of each quarter of the grid, short and long T1 by short and long T2.
+
+        Parameters
+        ----------
+        signals
+            See `nearest`.
+        """
+        long1, long2 = self.places > self.places.median(dim=1, keepdim=True).values
+        quarters = [first & second for first in (long1, ~long1) for second in (long2, ~long2)]
+        return [
+            _nearest(signals, self.places[:, quarter], self.directions[:, quarter])
+            for quarter in quarters
+            if quarter.any()
+        ]
+
+
+def _nearest(signals: Tensor, places: Tensor, directions: Tensor) -> Tensor:
+    voxels = signals.float().T
+    block = BLOCK if signals.device.type == "cpu" else max(len(voxels), 1)
+    best = [_largest(part @ directions) for part in voxels.split(block)]
+    return places.index_select(1, torch.cat(best))
 
 
 def _largest(correlations: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ def most_likely(signals: Tensor, noise: Tensor, model: SignalModel, start: Desce
     Parameters
     ----------
     signals
-        [contrast, voxel].
+        [contrast, voxel]; their signs do not matter.
     noise
         Standard deviation of each channel, [voxel].
     model
@@ -40,7 +40,7 @@ def most_likely(signals: Tensor, noise: Tensor, model: SignalModel, start: Desce
     for _ in range(ROUNDS):
         if len(active) == 0:
             break
-        place, sigma, magnitude = found.place[:, active], noise[active], signals[:, active]
+        place, sigma, magnitude = found.place[:, active], noise[active], signals[:, active].abs()
         clean = found.pd[active] * model.evaluate(place[0], place[1]).value
         argument = magnitude * clean / sigma**2
         signs = torch.special.i1e(argument) / torch.special.i0e(argument)
@@ -51,8 +51,8 @@ def most_likely(signals: Tensor, noise: Tensor, model: SignalModel, start: Desce
         found.converged[active] = moved < SMALLEST_CHANGE
         active = active[moved >= SMALLEST_CHANGE]
     clean = found.pd * model.evaluate(found.place[0], found.place[1]).value
-    found.cost = (signals - expected_magnitude(clean, noise)).square().sum(dim=0)
-    found.objective = _surprise(signals, clean, noise)
+    found.cost = (signals.abs() - expected_magnitude(clean, noise)).square().sum(dim=0)
+    found.objective = _surprise(signals.abs(), clean, noise)
     return found
 
 

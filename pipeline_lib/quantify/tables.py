@@ -1,18 +1,16 @@
 """Tables of PD, T1 and T2 by tissue."""
 
 from collections.abc import Mapping
-from collections.abc import Sequence as Series
 
 import numpy as np
 import pandas as pd
-from scipy import ndimage, stats
+from scipy import ndimage
 
-from pipeline_lib.quantify.bounds import PARAMETERS, cramer_rao
-from pipeline_lib.signal.equations import Form
-from pipeline_lib.signal.sequences import Sequence
+from pipeline_lib.quantify.flags import Flag
 
 Array = np.ndarray
 
+PARAMETERS = ("PD", "T1", "T2")
 # A tissue is eroded only if this many voxels remain.
 SMALLEST_ERODED = 50
 COLUMNS = (
@@ -25,6 +23,7 @@ COLUMNS = (
     "median",
     "truth",
     "bound_relative",
+    "converged",
 )
 
 
@@ -49,31 +48,12 @@ def core_of_tissue(mask: Array) -> Array:
     return eroded if eroded.sum() >= SMALLEST_ERODED else mask
 
 
-def noise_of_residuals(cost: Array, contrasts: int) -> float:
-    """Noise SD (unit of the signals) that explains the median residual of a tissue's voxels.
-
-    With Gaussian noise, cost / sigma^2 follows a chi-squared distribution of (contrasts - 3)
-    degrees of freedom; its median, unlike the mean, does not notice a few misregistered voxels.
-
-    Returns
-    -------
-        NaN where three contrasts leave no residual, or there is no voxel.
-    """
-    freedom = contrasts - len(PARAMETERS)
-    if freedom < 1 or len(cost) == 0:
-        return float("nan")
-    return float(np.sqrt(np.median(cost) / stats.chi2.median(freedom)))
-
-
 def tissue_table(
     patient: str,
     values: Mapping[str, Array],
-    cost: Array,
     tissues: Array,
     names: Mapping[int, str],
-    sequences: Series[Sequence],
     truth: Mapping[str, Mapping[str, float]] | None = None,
-    form: Form = "exact",
 ) -> pd.DataFrame:
     """Summarise the maps over the core of each tissue.
 
@@ -82,40 +62,33 @@ def tissue_table(
     patient
         Identifier, copied into the table.
     values
-        `PD`, `T1` and `T2`, each [slice, row, column].
-    cost
-        Sum of squared residuals, [slice, row, column].
+        `PD`, `T1` and `T2`, their Cramér-Rao bounds `PD_bound`, `T1_bound` and `T2_bound` (NaN
+        where the noise is unknown) and `flag`, each [slice, row, column].
     tissues
         Labels, [slice, row, column].
     names
         Name of each label.
-    sequences
-        Of the contrasts that were fitted.
     truth
         {tissue: {`PD`, `T1`, `T2`}} where known.
-    form
-        The signal equation that was fitted.
 
     Returns
     -------
-        One row a tissue and parameter. `median` is the estimate to trust: it ignores the voxels
-        that interpolation or a bound spoiled. `bound_relative` is the Cramér-Rao bound of one
-        voxel at the medians, as a share of the median, for the noise that the residuals show.
-        T1 and T2 in seconds, PD in the unit of `values`. A tissue without voxels has no row.
+        One row a tissue and parameter, over its voxels that were fitted. `median` is the estimate
+        to trust: it ignores the voxels that interpolation or a limit of the fit spoiled.
+        `bound_relative` is the median of the voxels' bounds as a share of the median, `converged`
+        the share of voxels with that flag. T1 and T2 in seconds, PD in the unit of `values`. A
+        tissue without voxels has no row.
     """
     rows = []
+    fitted = values["flag"] != Flag.NOT_FITTED
     for label, name in names.items():
-        core = core_of_tissue(tissues == label)
+        core = core_of_tissue(tissues == label) & fitted
         if not core.any():
             continue
-        inside = {parameter: values[parameter][core].astype(float) for parameter in PARAMETERS}
-        medians = [float(np.median(inside[parameter])) for parameter in PARAMETERS]
-        noise = noise_of_residuals(cost[core], len(sequences))
-        bounds = cramer_rao(sequences, medians[0], medians[1], medians[2], noise, form)
-        for parameter, median, bound in zip(
-            PARAMETERS, medians, (bounds.pd, bounds.t1, bounds.t2), strict=True
-        ):
-            sample = inside[parameter]
+        converged = float((values["flag"][core] == Flag.CONVERGED).mean())
+        for parameter in PARAMETERS:
+            sample = values[parameter][core].astype(float)
+            median = float(np.median(sample))
             rows.append(
                 {
                     "patient": patient,
@@ -126,7 +99,16 @@ def tissue_table(
                     "sd": sample.std(ddof=1) if len(sample) > 1 else np.nan,
                     "median": median,
                     "truth": (truth or {}).get(name, {}).get(parameter, np.nan),
-                    "bound_relative": float(bound) / median if median > 0 else np.inf,
+                    "bound_relative": _relative(values[f"{parameter}_bound"][core], median),
+                    "converged": converged,
                 }
             )
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _relative(bounds: Array, median: float) -> float:
+    """Give the median of the bounds that are known as a share of the parameter's median."""
+    known = bounds[~np.isnan(bounds)].astype(float)
+    if not known.size:
+        return float("nan")
+    return float(np.median(known)) / median if median > 0 else float("inf")

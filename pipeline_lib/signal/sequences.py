@@ -12,6 +12,11 @@ KINDS: tuple[str, ...] = get_args(Kind)
 # Above these a time was almost certainly written in milliseconds (BIDS: seconds).
 LONGEST_PLAUSIBLE = {"te": 2.0, "te_last": 2.0, "tr": 60.0, "ti": 30.0}
 
+# Degrees; the refocusing angle of a train that does not tell another.
+REFOCUSING = 180.0
+# te may miss its echo by this share of the echo spacing: times are often whole milliseconds.
+MISSED_ECHO = 0.05
+
 
 @dataclass(frozen=True)
 class Sequence:
@@ -29,6 +34,10 @@ class Sequence:
         Inversion time, for `IR-` kinds alone.
     te_last
         Time of the last echo of the train, for `FSE` kinds; the effective echo time if not given.
+    echoes
+        Echoes of the train, for `FSE` kinds; only pulses that are not ideal ask for it.
+    refocusing
+        Nominal angle of the refocusing pulses of the train in degrees, for `FSE` kinds.
     """
 
     kind: Kind
@@ -36,6 +45,8 @@ class Sequence:
     tr: float
     ti: float | None = None
     te_last: float | None = None
+    echoes: int | None = None
+    refocusing: float = REFOCUSING
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -67,6 +78,35 @@ class Sequence:
                 f"tr is {self.tr:g} s, shorter than what it must hold "
                 f"(ti and the last echo: {max(self.te, self.te_last or 0) + (self.ti or 0):g} s)"
             )
+        self._check_train()
+
+    def _check_train(self) -> None:
+        if not self.is_train:
+            for name, unset in (("echoes", None), ("refocusing", REFOCUSING)):
+                if (value := getattr(self, name)) != unset:
+                    raise InputError(
+                        f"{name} belongs to FSE and IR-FSE, but it is {value} of {self.kind}"
+                    )
+            return
+        if not 0 < self.refocusing <= 180:
+            raise InputError(
+                f"refocusing is {self.refocusing:g}; it must be an angle above 0 and up to 180 "
+                f"degrees"
+            )
+        if self.echoes is None:
+            if self.refocusing != REFOCUSING:
+                raise InputError(
+                    f"refocusing is {self.refocusing:g} degrees, which makes stimulated echoes; "
+                    f"give the number of echoes of the train too"
+                )
+            return
+        if self.echoes < 1 or self.echoes % 1:
+            raise InputError(f"echoes is {self.echoes}; a train has a whole number of echoes")
+        if abs(self.te / self.spacing - self.echo) > MISSED_ECHO:
+            raise InputError(
+                f"te is {self.te:g} s, but an echo of this train comes every {self.spacing:g} s "
+                f"(te_last / echoes); make te a multiple of it"
+            )
 
     @property
     def has_inversion(self) -> bool:
@@ -83,14 +123,30 @@ class Sequence:
         """Time from excitation to the last echo, in seconds."""
         return self.te if self.te_last is None else self.te_last
 
+    @property
+    def spacing(self) -> float:
+        """Time between two echoes in seconds; of a sequence that is no train, the echo time."""
+        return self.last_echo / (self.echoes or 1)
+
+    @property
+    def echo(self) -> int:
+        """Which echo of the train comes at te, counted from 1."""
+        return max(round(self.te / self.spacing), 1)
+
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> "Sequence":
-        """Make a sequence from `{sequence: kind, te, tr, ti, te_last}`, ignoring other keys.
+        """Make a sequence from a mapping, ignoring other keys.
+
+        Parameters
+        ----------
+        values
+            `{sequence: kind, te, tr, ti, te_last, echoes, refocusing}`, as `Sequence` has them.
 
         Raises
         ------
         InputError
-            If a time is missing, not positive, or looks like milliseconds.
+            If a time is missing, not positive, or looks like milliseconds, or the values
+            contradict each other.
         """
         missing = [name for name in ("te", "tr") if values.get(name) is None]
         if missing:
@@ -98,15 +154,20 @@ class Sequence:
         ti = values.get("ti")
         kind: Any = values.get("sequence") or ("IR-SE" if ti is not None else "SE")
         te_last = values.get("te_last")
+        refocusing = values.get("refocusing")
         return cls(
             kind=kind,
             te=float(values["te"]),
             tr=float(values["tr"]),
             ti=None if ti is None else float(ti),
             te_last=None if te_last is None else float(te_last),
+            echoes=values.get("echoes"),
+            refocusing=REFOCUSING if refocusing is None else float(refocusing),
         )
 
     def to_mapping(self) -> dict[str, Any]:
-        """Give the mapping that `from_mapping` reads, without the times that are not set."""
+        """Give the mapping that `from_mapping` reads, without what is not set."""
         values = {name: value for name, value in asdict(self).items() if value is not None}
+        if self.refocusing == REFOCUSING:
+            del values["refocusing"]
         return {"sequence": values.pop("kind"), **values}

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from pipeline_lib.quantify.fit import fit
-from pipeline_lib.quantify.tables import core_of_tissue, noise_of_residuals, tissue_table
+from pipeline_lib.quantify.flags import Flag
+from pipeline_lib.quantify.tables import COLUMNS, PARAMETERS, core_of_tissue, tissue_table
+from pipeline_lib.quantify.volumes import fit_volumes
 from pipeline_lib.signal.equations import signal
 from pipeline_lib.signal.sequences import Sequence
 
@@ -31,41 +32,51 @@ def test_a_thin_tissue_is_kept_whole():
     assert core_of_tissue(mask).sum() == mask.sum()
 
 
-def test_residuals_give_the_noise_back_even_with_some_bad_voxels():
-    rng = np.random.default_rng(0)
-    clean = np.array([signal(s, 0.8, 1.4, 0.05) for s in SIMKO])
-    cost = fit(clean + 0.01 * rng.standard_normal((20_000, 5)), SIMKO).cost
-    assert noise_of_residuals(cost, 5) == pytest.approx(0.01, rel=0.02)
-    cost[:1000] = 1.0
-    assert noise_of_residuals(cost, 5) == pytest.approx(0.01, rel=0.06)
-
-
-def test_three_contrasts_leave_no_residual_to_tell_the_noise():
-    assert np.isnan(noise_of_residuals(np.zeros(10), 3))
-
-
 def test_the_table_gives_each_tissues_values_beside_the_truth():
     truth = {"fat": {"PD": 0.9, "T1": 0.382, "T2": 0.068}}
     tissues = np.zeros((3, 40, 40), dtype=np.uint8)
     tissues[:, 5:20, 5:20], tissues[:, 20:35, 5:35] = 1, 4
-    rng = np.random.default_rng(1)
     clean = {1: (0.9, 0.382, 0.068), 4: (0.8, 1.412, 0.050)}
-    maps = {name: np.zeros(tissues.shape) for name in ("PD", "T1", "T2", "cost")}
+    images = np.zeros((5, *tissues.shape))
     for label, values in clean.items():
-        inside = tissues == label
-        signals = np.array([signal(s, *values) for s in SIMKO])
-        found = fit(signals + 0.01 * rng.standard_normal((inside.sum(), 5)), SIMKO)
-        for name, array in zip(maps, (found.pd, found.t1, found.t2, found.cost), strict=True):
-            maps[name][inside] = array
-    table = tissue_table(
-        "sub-001", maps, maps["cost"], tissues, {1: "fat", 4: "muscle", 5: "none"}, SIMKO, truth
-    ).set_index(["tissue", "parameter"])
+        images[:, tissues == label] = np.array([signal(s, *values) for s in SIMKO])[:, None]
+    images += 0.01 * np.random.default_rng(1).standard_normal(images.shape)
+    maps = fit_volumes(images, SIMKO, tissues > 0)
+    names = {1: "fat", 4: "muscle", 5: "none"}
+    table = tissue_table("sub-001", maps.values, tissues, names, truth)
+    assert tuple(table.columns) == COLUMNS
+    table = table.set_index(["tissue", "parameter"])
     assert len(table) == 6
     fat = table.loc[("fat", "T1")]
     assert fat["n"] == 3 * 13 * 13
     assert fat["median"] == pytest.approx(0.382, rel=0.01)
     assert fat["truth"] == 0.382
     assert fat["sd"] / fat["mean"] == pytest.approx(fat["bound_relative"], rel=0.15)
+    assert fat["converged"] == 1
     muscle = table.loc[("muscle", "T2")]
     assert muscle["mean"] == pytest.approx(0.050, rel=0.01)
     assert np.isnan(muscle["truth"])
+
+
+def by_hand(bounds, flags):
+    """One row of voxels with T1 of 1, 2, 3, ... s."""
+    row = np.arange(1.0, len(flags) + 1)[None, None]
+    values = dict.fromkeys(PARAMETERS, row)
+    values |= {f"{name}_bound": np.array(bounds, dtype=float)[None, None] for name in PARAMETERS}
+    values["flag"] = np.array(flags, dtype=np.uint8)[None, None]
+    table = tissue_table("sub-1", values, np.ones(row.shape), {1: "fat"})
+    return table.set_index("parameter").loc["T1"]
+
+
+def test_the_bound_is_the_median_voxels_and_ignores_what_is_unknown():
+    row = by_hand([0.2, 0.3, np.inf, np.nan, 0.1], [1, 1, Flag.UNIDENTIFIABLE, 1, 1])
+    assert row["bound_relative"] == pytest.approx(0.25 / 3)
+    assert row["converged"] == 0.8
+    assert np.isnan(by_hand([np.nan] * 3, [1] * 3)["bound_relative"])
+
+
+def test_voxels_that_were_not_fitted_are_no_part_of_a_tissue():
+    row = by_hand([0.1] * 4, [Flag.NOT_FITTED, 1, 1, Flag.AT_BOUND])
+    assert (row["n"], row["mean"], row["median"]) == (3, 3, 3)
+    assert row["sd"] == 1
+    assert row["converged"] == pytest.approx(2 / 3)
