@@ -7,8 +7,7 @@ import pandas as pd
 
 from pipeline_lib.errors import InputError
 from pipeline_lib.evaluation.predictions import Predictions
-from pipeline_lib.quantify.bounds import PARAMETERS
-from pipeline_lib.quantify.tables import core_of_tissue
+from pipeline_lib.quantify.tables import PARAMETERS, core_of_tissue
 from pipeline_lib.slices.store import PatientSlices
 
 COLUMNS = (

@@ -9,9 +9,9 @@ from pipeline_lib.report.collect import Evaluated, Results, Training
 from pipeline_lib.report.comparisons import comparison_table
 from pipeline_lib.report.curves import Chart, training_charts
 from pipeline_lib.report.examples import map_examples, transfer_examples
+from pipeline_lib.report.fitted_maps import FittedMaps, fitted_maps
 from pipeline_lib.report.forest import Forest, forest
 from pipeline_lib.report.generalisation import external_tables, generalisation_table
-from pipeline_lib.report.literature import literature_of
 from pipeline_lib.report.map_tables import maps_table
 from pipeline_lib.report.matrices import MatrixSet, matrix_set
 from pipeline_lib.report.panels import Example, Panel
@@ -66,8 +66,7 @@ class DatasetChapter:
 
     dataset: Dataset
     contrasts: Table
-    tissues: Table | None
-    literature: str
+    maps: FittedMaps
     registration: Table | None
     registration_words: list[str]
     bias: Table | None
@@ -155,12 +154,10 @@ def dataset_chapter(
 ) -> DatasetChapter:
     """Collect what is shown of a dataset, with pictures of at most so many sessions."""
     registrations = results.registrations(dataset)
-    book, literature = literature_of(request.settings_of(dataset.name))
     return DatasetChapter(
         dataset=dataset,
         contrasts=run_tables.contrasts_table(dataset, results.sequences(dataset)),
-        tissues=run_tables.tissue_table(dataset, evaluated.tissues, literature),
-        literature=book,
+        maps=fitted_maps(dataset, request, results, evaluated),
         registration=run_tables.registration_table(dataset, registrations),
         registration_words=run_tables.registration_words(registrations, dataset.reference),
         bias=run_tables.bias_table(dataset, results.bias(dataset)),

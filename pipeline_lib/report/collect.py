@@ -1,6 +1,6 @@
 """Reads what a run left under its results folder; what is optional and absent comes back empty."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import pandas as pd
 from pipeline_lib.errors import InputError
 from pipeline_lib.evaluation.predictions import Predictions
 from pipeline_lib.files import read_json
+from pipeline_lib.quantify.derivatives import read_map
 from pipeline_lib.report.request import Dataset, Experiment, Run
 from pipeline_lib.slices.store import PatientSlices
 
@@ -208,15 +209,24 @@ class Results:
         folder = self.root / f"slices/{dataset.name}/{patient}"
         return PatientSlices.open(folder) if folder.exists() else None
 
-    def fitted_maps(self, dataset: Dataset, patient: str) -> dict[str, np.ndarray]:
-        """Least-squares maps pd, t1, t2 [slice, row, column] of a patient, times in seconds."""
-        folder = self.root / f"fit_maps/{dataset.name}/{patient}"
-        paths = {name: folder / f"{name.upper()}map.npy" for name in ("pd", "t1", "t2")}
-        return {
-            name: np.load(path, mmap_mode="r", allow_pickle=False)
-            for name, path in paths.items()
-            if path.exists()
-        }
+    def fitted_maps(
+        self, dataset: Dataset, slices: PatientSlices, names: Iterable[str]
+    ) -> dict[str, np.ndarray]:
+        """Fitted maps of a patient by name, each [slice, row, column]; empty where none are.
+
+        Parameters
+        ----------
+        dataset
+            Of the patient.
+        slices
+            Of the patient.
+        names
+            `T1`, `T1_bound`, `flag`, ...: those of `pipeline_lib.quantify.derivatives.NAMES`.
+        """
+        folder = self.root / f"fit_maps/{dataset.name}/{slices.patient}"
+        if not folder.exists():
+            return {}
+        return {name: read_map(folder, slices, name) for name in names}
 
     def _json(self, path: str) -> dict[str, Any]:
         return _json_or_empty(self.root / path)

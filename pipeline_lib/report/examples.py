@@ -23,8 +23,8 @@ from pipeline_lib.report.request import Experiment
 from pipeline_lib.slices.store import PatientSlices
 
 ERROR_COLORMAP = "magma"
-MAP_COLORMAPS = {"pd": "gray", "t1": "viridis", "t2": "cividis"}
-MAP_UNITS = {"pd": "PD (water = 1)", "t1": "T1 (s)", "t2": "T2 (s)"}
+MAP_COLORMAPS = {"PD": "gray", "T1": "viridis", "T2": "cividis"}
+MAP_UNITS = {"PD": "PD (water = 1)", "T1": "T1 (s)", "T2": "T2 (s)"}
 
 
 def transfer_examples(
@@ -164,7 +164,7 @@ def map_examples(results: Results, experiment: Experiment, metrics: pd.DataFrame
     cut = around(slices.body[position])
     body = np.asarray(slices.body[position][cut])
     maps: dict[str, dict[str, np.ndarray]] = {}
-    fitted = results.fitted_maps(dataset, choice.patient)
+    fitted = results.fitted_maps(dataset, slices, MAP_UNITS)
     if fitted:
         maps["Least squares, all contrasts"] = {
             name: np.asarray(values[position][cut]) for name, values in fitted.items()

@@ -3,7 +3,7 @@
 import base64
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,7 @@ def image_uri(
     colormap: str = "gray",
     inside: np.ndarray | None = None,
     spacing: tuple[float, float] = (1.0, 1.0),
+    over: str | None = None,
 ) -> str:
     """Give an image as a PNG in a data URI.
 
@@ -70,23 +71,60 @@ def image_uri(
     image
         Any real values, [row, column]; what is not finite is drawn as 0.
     high
-        The value drawn in the last colour; 0 is drawn in the first.
+        The value drawn in the last colour, and what is above it; 0 is drawn in the first.
     colormap
         Name of a matplotlib colour map.
     inside
         Mask [row, column]; black elsewhere. All is inside if not given.
     spacing
         Distance of rows and of columns; the picture gets square pixels.
+    over
+        Colour of what is above `high`, infinity with it; the map's last colour if not given.
     """
     values = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0, neginf=0.0)
     # Entry 0 of the palette is black, for what is outside.
     levels = 1 + np.clip(np.rint(254 * values / max(high, 1e-12)), 0, 254).astype(np.uint8)
-    if inside is not None:
-        levels[np.asarray(inside) == 0] = 0
     palette = np.zeros((256, 3), dtype=np.uint8)
     palette[1:] = (255 * mpl.colormaps[colormap](np.linspace(0, 1, 255))[:, :3]).round()
+    if over is not None:
+        # The last entry is given up for the colour; what falls just short of `high` keeps one.
+        levels = np.where(np.asarray(image) > high, 255, np.minimum(levels, 254)).astype(np.uint8)
+        palette[255] = _colour(over)
+    if inside is not None:
+        levels[np.asarray(inside) == 0] = 0
+    return _palette_uri(levels, palette, spacing)
+
+
+def labels_uri(
+    labels: np.ndarray,
+    colours: Mapping[int, str],
+    spacing: tuple[float, float] = (1.0, 1.0),
+) -> str:
+    """Give labels [row, column] as a PNG in a data URI; black where a label has no colour.
+
+    Parameters
+    ----------
+    labels
+        Whole numbers from 0 to 255.
+    colours
+        Colour of each label, as `#rrggbb`.
+    spacing
+        Distance of rows and of columns; the picture gets square pixels.
+    """
+    palette = np.zeros((256, 3), dtype=np.uint8)
+    for label, colour in colours.items():
+        palette[label] = _colour(colour)
+    return _palette_uri(np.asarray(labels).astype(np.uint8), palette, spacing)
+
+
+def _colour(name: str) -> np.ndarray:
+    return np.rint(255 * np.array(mpl.colors.to_rgb(name))).astype(np.uint8)
+
+
+def _palette_uri(levels: np.ndarray, palette: np.ndarray, spacing: tuple[float, float]) -> str:
+    """Give indices [row, column] into a palette [256, 3] as a PNG in a data URI."""
     picture = Image.fromarray(levels, mode=None)
-    rows, columns = values.shape
+    rows, columns = levels.shape
     shortest = min(spacing)
     size = (round(columns * spacing[1] / shortest), round(rows * spacing[0] / shortest))
     if size != picture.size:

@@ -10,7 +10,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline_lib.report import origin, run_tables
+from pipeline_lib.report import map_tables, origin, run_tables
 from pipeline_lib.report.chapters import dataset_chapter, experiment_chapter, sections
 from pipeline_lib.report.collect import Results
 from pipeline_lib.report.opening import honest_first, lead, wins_table
@@ -78,7 +78,7 @@ def build_page(request: Request, results: Results, when: datetime | None = None)
             ),
             long_split=LONG_SPLIT,
             long_comparison=LONG_COMPARISON,
-            largest_bound=f"{run_tables.LARGEST_BOUND:g}",
+            largest_bound=f"{map_tables.LARGEST_BOUND:g}",
             style=_own("style.css"),
             script=_own("report.js"),
             results_root=results.root,

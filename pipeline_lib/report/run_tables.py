@@ -1,19 +1,14 @@
-"""Tables of what ran: contrasts, splits, registration, bias, tissues, and what it cost."""
+"""Tables of what ran: contrasts, splits, registration, bias, and what it cost."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 import pandas as pd
 
-from pipeline_lib.report.numbers import mean_and_sd, number
 from pipeline_lib.report.origin import RuleCost
 from pipeline_lib.report.request import Dataset, Experiment
 from pipeline_lib.report.tables import Cell, Table, numeric, words
 
 SPLITS = ("train", "validation", "test")
-PARAMETER_UNITS = {"PD": "", "T1": "s", "T2": "s"}
-# In per cent; a value with a larger Cramér-Rao bound is greyed.
-LARGEST_BOUND = 20.0
 
 
 def clock(seconds: float) -> str:
@@ -177,81 +172,6 @@ def bias_table(dataset: Dataset, bias: pd.DataFrame) -> Table | None:
         rows=tuple(body),
         csv=bias.to_csv(index=False),
     )  # fmt: skip
-
-
-def tissue_table(
-    dataset: Dataset,
-    tissues: pd.DataFrame,
-    literature: Mapping[str, Mapping[str, float]],
-) -> Table | None:
-    """Least-squares PD, T1 and T2 of each tissue beside the truth and the literature.
-
-    Rows whose Cramér-Rao bound exceeds `LARGEST_BOUND` are greyed: with these contrasts and this
-    noise no unbiased estimate of one voxel can be relied on.
-
-    Parameters
-    ----------
-    tissues
-        As from `collect.Results.tissues`.
-    literature
-        Tissue -> {"PD", "T1", "T2"} with times in seconds; a tissue or parameter may be absent.
-    """
-    rows = tissues[tissues["dataset"] == dataset.name]
-    if rows.empty:
-        return None
-    body = []
-    for names, group in rows.groupby(["tissue", "parameter"], sort=False):
-        tissue, parameter = map(str, names)
-        truth = pd.to_numeric(group["truth"])
-        error = (100 * (group["median"] - truth) / truth).mean()
-        book = literature.get(tissue, {}).get(parameter, float("nan"))
-        unit = PARAMETER_UNITS.get(parameter, "")
-        # The median over patients: a single fit at a bound of its range has an infinite one.
-        bound = 100 * group["bound_relative"].median()
-        middle = group["median"]
-        found: tuple[Cell, ...] = (
-            Cell(mean_and_sd(middle.mean(), middle.std(), 3), _known(middle.mean())),
-            numeric(group["sd"].mean(), 3),
-            numeric(truth.mean(), 3),
-            Cell(signed_percent(error), _known(error)),
-            numeric(bound, 1),
-        )
-        if bound > LARGEST_BOUND:
-            found = tuple(replace(cell, faint=True) for cell in found)
-        body.append(
-            (
-                words(tissue),
-                words(f"{parameter} ({unit})" if unit else parameter),
-                numeric(len(group), 0),
-                *found,
-                numeric(book, 3),
-            )
-        )
-    return Table(
-        name=f"tissues-{dataset.name}",
-        caption=(
-            "Least squares: median over the tissue's voxels, then mean ± SD over patients. The SD "
-            "within the tissue, the truth and the error are means over patients, the Cramér-Rao "
-            "bound of one voxel is a median over them."
-        ),
-        columns=(
-            "Tissue", "Parameter", "Patients", "Least squares", "SD within", "Truth", "Error",
-            "Bound (%)", "Literature",
-        ),
-        rows=tuple(body),
-        csv=rows.to_csv(index=False),
-    )  # fmt: skip
-
-
-def _known(value: float) -> float | None:
-    return None if pd.isna(value) else value
-
-
-def signed_percent(value: float) -> str:
-    """Write a relative error in per cent with its sign."""
-    if pd.isna(value):
-        return "–"
-    return f"{'+' if value > 0 else ''}{number(value, 1)} %"
 
 
 def cost_table(costs: Sequence[RuleCost]) -> Table | None:

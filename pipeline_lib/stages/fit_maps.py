@@ -8,9 +8,10 @@ import numpy as np
 
 from pipeline_lib.errors import InputError
 from pipeline_lib.files import folder_written_whole, read_json
-from pipeline_lib.quantify.bounds import PARAMETERS
-from pipeline_lib.quantify.fit import Maps, fit
-from pipeline_lib.quantify.tables import tissue_table
+from pipeline_lib.quantify.derivatives import described, relative, write_maps
+from pipeline_lib.quantify.flags import Flag
+from pipeline_lib.quantify.tables import PARAMETERS, tissue_table
+from pipeline_lib.quantify.volumes import fit_volumes, gains_of
 from pipeline_lib.slices.store import PatientSlices
 from pipeline_lib.stages.command import run_stage, stage_parser
 
@@ -24,52 +25,57 @@ def main() -> None:
     parser.add_argument("--truth", type=Path, help="folder with *_truth.json of a virtual patient")
     parser.add_argument("--output", type=Path, required=True, help="folder to write")
     arguments = parser.parse_args()
+    options = arguments.options
 
     slices = PatientSlices.open(arguments.slices)
+    if options["rician"] and options["noise"] is None:
+        raise InputError(
+            "fit_maps.rician needs fit_maps.noise, the standard deviation of the noise in the raw "
+            "scans; give it, or set rician to false."
+        )
+    # The noise is given in raw units, of which `scale` are 1 in the slices.
+    noise = None if options["noise"] is None else options["noise"] / slices.scale
     # Without tissues the whole body is mapped, and the table has no rows.
     inside = slices.tissues > 0 if slices.tissue_names else slices.body > 0
-    signals = np.moveaxis(slices.images, 1, -1)[inside]
-    sequences = list(slices.contrasts.values())
-    form = arguments.options["signal"]
-    maps = fit(signals, sequences, form)
-    report(slices.patient, maps)
-
-    volumes = {}
-    for name, values in zip(
-        (*PARAMETERS, "cost"), (maps.pd, maps.t1, maps.t2, maps.cost), strict=True
-    ):
-        volumes[name] = np.zeros(inside.shape, dtype=np.float32)
-        volumes[name][inside] = values
+    maps = fit_volumes(
+        np.moveaxis(slices.images, 1, 0),
+        list(slices.contrasts.values()),
+        inside,
+        options["signal"],
+        gains=gains_of(slices.contrasts, options["gains"]),
+        sigma=noise,
+        rician=options["rician"],
+    )
+    report(slices.patient, maps.values["flag"])
     truth = (
         read_truth(arguments.truth, dict.fromkeys(slices.sessions), slices.scale)
         if arguments.truth
         else None
     )
     table = tissue_table(
-        slices.patient,
-        volumes,
-        volumes["cost"],
-        np.asarray(slices.tissues),
-        slices.tissue_names,
-        sequences,
-        truth,
-        form,
+        slices.patient, maps.values, np.asarray(slices.tissues), slices.tissue_names, truth
+    )
+    fields = described(
+        slices.contrasts,
+        options["signal"],
+        maps.sigma,
+        options["rician"],
+        options["gains"],
+        relative([arguments.slices], arguments.output.parent),
     )
     with folder_written_whole(arguments.output) as folder:
-        for name in PARAMETERS:
-            np.save(folder / f"{name}map.npy", volumes[name])
+        write_maps(folder, slices, maps.values, fields)
         table.to_csv(folder / "tissues.csv", index=False)
 
 
-def report(patient: str, maps: Maps) -> None:
+def report(patient: str, flags: np.ndarray) -> None:
     """Log how the fits ended."""
-    LOG.info(
-        "%s: %d voxels fitted, %d at a limit of T1 or T2, %d not converged",
-        patient,
-        len(maps.t1),
-        maps.at_bound.sum(),
-        (~maps.converged).sum(),
+    counts = ", ".join(
+        f"{(flags == flag).sum()} {flag.name.lower().replace('_', ' ')}"
+        for flag in Flag
+        if flag != Flag.NOT_FITTED
     )
+    LOG.info("%s: %d voxels fitted: %s", patient, (flags != Flag.NOT_FITTED).sum(), counts)
 
 
 def read_truth(folder: Path, sessions: Iterable[str], scale: float) -> dict[str, dict[str, float]]:

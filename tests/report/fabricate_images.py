@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from pipeline_lib.quantify.derivatives import write_maps
+from pipeline_lib.quantify.flags import Flag
 from pipeline_lib.signal.equations import signal
 from pipeline_lib.signal.sequences import Sequence
 from pipeline_lib.slices.store import PatientSlices
@@ -118,7 +120,8 @@ def _slices(root, dataset, patient, sessions, contrasts, size, random) -> None:
         images[:, i, inside] = signal(sequence, maps[0][inside], maps[1][inside], maps[2][inside])
     images += random.normal(0, 0.01, images.shape[2:]).astype(np.float32)
     repeated = np.repeat(labels[None], len(origins), axis=0)
-    PatientSlices(
+    affine = np.eye(4).tolist()
+    slices = PatientSlices(
         patient=patient,
         contrasts=contrasts,
         images=images,
@@ -129,14 +132,27 @@ def _slices(root, dataset, patient, sessions, contrasts, size, random) -> None:
         indices=tuple(index for _, index in origins),
         scale=800.0,
         spacing=(1.0, 1.0),
-        geometry={},
-    ).write(root / f"slices/{dataset}/{patient}")
+        geometry={session: {"affine": affine, "slices": SLICES} for session in sessions},
+    )
+    slices.write(root / f"slices/{dataset}/{patient}")
     if len(contrasts) > 2:
-        folder = root / f"fit_maps/{dataset}/{patient}"
-        folder.mkdir(parents=True)
-        for i, parameter in enumerate(("PD", "T1", "T2")):
-            values = np.repeat(maps[i][None], len(origins), axis=0).astype(np.float32)
-            np.save(folder / f"{parameter}map.npy", values)
+        values = fitted(maps, labels)
+        stacks = {name: np.repeat(value[None], len(origins), 0) for name, value in values.items()}
+        write_maps(root / f"fit_maps/{dataset}/{patient}", slices, stacks, {})
+
+
+def fitted(maps: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+    """Maps of a slice as a fit leaves them: bounds of 5 %, in fat 30 % of T2, some bad flags."""
+    inside = labels > 0
+    flags = np.where(inside, Flag.CONVERGED, Flag.NOT_FITTED).astype(np.uint8)
+    rows, columns = np.nonzero(inside)
+    for i, flag in enumerate(Flag):
+        flags[rows[i::97], columns[i::97]] = max(flag, Flag.CONVERGED)
+    values = dict(zip(("PD", "T1", "T2"), maps.astype(np.float32), strict=True))
+    bounds = {f"{name}_bound": value * np.float32(0.05) for name, value in values.items()}
+    bounds["T2_bound"][labels == 1] *= 6
+    zero = np.zeros(labels.shape, dtype=np.float32)
+    return {**values, **bounds, "residual": zero, "iterations": zero, "flag": flags}
 
 
 def prediction_files(root, folder, dataset, tested, contrasts, pairs, level, maps, random) -> None:

@@ -1,5 +1,8 @@
 """What is read of a results folder, and which options a request has."""
 
+import shutil
+
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -8,6 +11,7 @@ from pipeline_lib.report.collect import DECISION_KEYS, Results
 from pipeline_lib.report.curves import POINTS, thin
 from pipeline_lib.report.request import Request
 from tests.report.fabricate import options, pelvis
+from tests.report.fabricate_images import dataset_files
 
 
 def experiment(**more):
@@ -56,3 +60,17 @@ def test_a_long_curve_keeps_few_points():
     assert len(made) == POINTS
     assert made["step"].iloc[0] == 9.5  # the mean of the first 20 steps
     assert list(made["value"].unique()) == [1.0, 0.0]
+
+
+def test_fitted_maps_are_given_by_name_and_none_where_none_were_fitted(tmp_path):
+    asked = experiment().dataset
+    dataset_files(tmp_path, asked.name, pelvis(), 24, np.random.default_rng(0))
+    results = Results(tmp_path)
+    patient = asked.patients[0]
+    slices = results.slices(asked, patient)
+    found = results.fitted_maps(asked, slices, ("T1", "flag"))
+    assert list(found) == ["T1", "flag"]
+    assert found["T1"].shape == slices.body.shape
+    assert np.median(found["T1"][slices.tissues == 2]) == np.float32(1.412)
+    shutil.rmtree(tmp_path / "fit_maps")
+    assert results.fitted_maps(asked, slices, ("T1",)) == {}

@@ -18,7 +18,10 @@ class Spread:
 
 
 # Simko et al., "Changing the contrast of magnetic resonance imaging signals using deep learning",
-# MIDL 2021, Table 2: columns `Baseline` (the input as answer) and `Model`.
+# MIDL 2021, Table 1: (TE, TR) of each contrast in seconds.
+SIMKO_TABLE_1 = ((0.075, 4.5), (0.12, 4.5), (0.008, 0.4), (0.008, 0.75), (0.008, 4.5))
+
+# Table 2: columns `Baseline` (the input as answer) and `Model`.
 SIMKO_TABLE_2 = {
     "mse": {"baseline": Spread(0.010, 0.007), "model": Spread(0.004, 0.002)},
     "nrmse": {"baseline": Spread(0.215, 0.080), "model": Spread(0.144, 0.041)},

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from pipeline_lib.report.map_tables import LARGEST_BOUND, with_unit
 from pipeline_lib.report.numbers import number, signed
 from pipeline_lib.report.papers.chapter import PaperPart
 from pipeline_lib.report.papers.measured import Material, spread_cell
 from pipeline_lib.report.papers.published import SIMKO_TABLE_3, Spread
 from pipeline_lib.report.request import Experiment
-from pipeline_lib.report.run_tables import LARGEST_BOUND, PARAMETER_UNITS
 from pipeline_lib.report.tables import Cell, Table, numeric, words
 
 HEADING = "Table 3: quantitative maps"
@@ -102,7 +102,7 @@ def _values(
         body.append(
             (
                 words(tissue),
-                words(_with_unit(parameter)),
+                words(with_unit(parameter)),
                 spread_cell(lsq, 2),
                 spread_cell(found[LEAST_SQUARES], DIGITS, faint=faint),
                 Cell(number(bound, 1), None if pd.isna(bound) else bound, faint=faint),
@@ -147,7 +147,7 @@ def _agreement(
         body.append(
             (
                 words(tissue),
-                words(_with_unit(parameter)),
+                words(with_unit(parameter)),
                 numeric(pd.to_numeric(of_fit["truth"]).mean(), DIGITS),
                 *cells,
             )
@@ -187,8 +187,3 @@ def _printed() -> Iterator[tuple[str, str, Spread, Spread]]:
     for tissue, parameters in SIMKO_TABLE_3.items():
         for parameter, (lsq, model) in parameters.items():
             yield tissue, parameter, lsq, model
-
-
-def _with_unit(parameter: str) -> str:
-    unit = PARAMETER_UNITS[parameter]
-    return f"{parameter} ({unit})" if unit else parameter
