@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence as Series
 from dataclasses import dataclass, fields
+from functools import partial
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from pipeline_lib.quantify.projection import bounds, information
 from pipeline_lib.quantify.rician import most_likely, weighted_by_information
 from pipeline_lib.signal.equations import Form
 from pipeline_lib.signal.sequences import Sequence
+from pipeline_lib.workers import in_order
 
 Array = np.ndarray
 
@@ -142,14 +144,10 @@ def fit(
     if not torch.isfinite(signals.sum()):
         raise InputError("the signals to fit hold NaN or infinity; mask those voxels out.")
     fitter = _Fitter(sequences, form, gains, sigma if rician else None, device)
-    found = _joined([fitter.fit(part) for part in signals.split(fitter.chunk)])
+    found = fitter.fit(signals)
     doubtful = (~found.converged | (found.cost > DOUBTFUL * found.power)).nonzero()[:, 0]
     if len(doubtful):
-        again = [
-            fitter.fit(signals[part.to(signals.device)], thorough=True)
-            for part in doubtful.split(fitter.chunk)
-        ]
-        found.put(doubtful, _joined(again))
+        found.put(doubtful, fitter.fit(signals[doubtful.to(signals.device)], thorough=True))
     return _maps(found, len(sequences), sigma)
 
 
@@ -219,6 +217,12 @@ class _Fitter:
 
     def fit(self, signals: Tensor, thorough: bool = False) -> _Found:
         """Fit [voxel, contrast], from one start for each list of signs, or thoroughly from more."""
+        # A core for each chunk: torch's own threads would wait for each other at every operation.
+        threads = torch.get_num_threads() if self.device.type == "cpu" else 1
+        chunks = signals.split(self.chunk)
+        return _joined(list(in_order(partial(self._fit, thorough=thorough), chunks, threads)))
+
+    def _fit(self, signals: Tensor, thorough: bool) -> _Found:
         signals = signals.to(self.device, torch.float64).T.contiguous()
         # Each voxel with signals of length 1, so that no threshold depends on the images' unit.
         power = signals.square().sum(dim=0)

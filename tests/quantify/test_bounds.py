@@ -7,14 +7,7 @@ from pipeline_lib.errors import InputError
 from pipeline_lib.quantify.bounds import check_identifiable, cramer_rao
 from pipeline_lib.signal.equations import signal
 from pipeline_lib.signal.sequences import Sequence
-
-SIMKO = [
-    Sequence("SE", 0.075, 4.5),
-    Sequence("SE", 0.12, 4.5),
-    Sequence("SE", 0.008, 0.4),
-    Sequence("SE", 0.008, 0.75),
-    Sequence("SE", 0.008, 4.5),
-]
+from tests.quantify.protocols import SIMKO
 
 
 def test_bounds_are_those_of_a_fisher_matrix_by_finite_differences():

@@ -13,14 +13,8 @@ from pipeline_lib.quantify.flags import Flag
 from pipeline_lib.quantify.model import SignalModel
 from pipeline_lib.signal.equations import signal, signed_signal, terms_of
 from pipeline_lib.signal.sequences import Sequence
+from tests.quantify.protocols import SIMKO
 
-SIMKO = [
-    Sequence("SE", 0.075, 4.5),
-    Sequence("SE", 0.12, 4.5),
-    Sequence("SE", 0.008, 0.4),
-    Sequence("SE", 0.008, 0.75),
-    Sequence("SE", 0.008, 4.5),
-]
 MIXED = [
     Sequence("FSE", 0.01, 2.5, te_last=0.17),
     Sequence("FSE", 0.1, 4.0, te_last=0.17),

@@ -6,15 +6,7 @@ import pytest
 from pipeline_lib.quantify.fit import fit
 from pipeline_lib.quantify.noise import noise_of_residuals
 from pipeline_lib.signal.equations import signal
-from pipeline_lib.signal.sequences import Sequence
-
-SIMKO = [
-    Sequence("SE", 0.075, 4.5),
-    Sequence("SE", 0.12, 4.5),
-    Sequence("SE", 0.008, 0.4),
-    Sequence("SE", 0.008, 0.75),
-    Sequence("SE", 0.008, 4.5),
-]
+from tests.quantify.protocols import SIMKO
 
 
 def test_residuals_give_the_noise_back_even_with_some_bad_voxels():

@@ -7,15 +7,7 @@ from pipeline_lib.quantify.flags import Flag
 from pipeline_lib.quantify.tables import COLUMNS, PARAMETERS, core_of_tissue, tissue_table
 from pipeline_lib.quantify.volumes import fit_volumes
 from pipeline_lib.signal.equations import signal
-from pipeline_lib.signal.sequences import Sequence
-
-SIMKO = [
-    Sequence("SE", 0.075, 4.5),
-    Sequence("SE", 0.12, 4.5),
-    Sequence("SE", 0.008, 0.4),
-    Sequence("SE", 0.008, 0.75),
-    Sequence("SE", 0.008, 4.5),
-]
+from tests.quantify.protocols import SIMKO
 
 
 def test_the_core_leaves_the_outermost_voxels_of_each_slice_out():
