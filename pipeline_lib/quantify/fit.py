@@ -27,7 +27,7 @@ Array = np.ndarray
 SAME = 1e-14
 # Where this share of the squared signals is left over, noise may have made several minima: the
 # voxel is fitted again from more starts, as is one that did not arrive in the first iterations.
-DOUBTFUL = 1e-3
+DOUBTFUL = 5e-3
 ITERATIONS = 30
 THOROUGH_ITERATIONS = 300
 # A signal is seen from this multiple of the noise (Gudbjartsson and Patz 1995).
