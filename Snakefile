@@ -1,6 +1,7 @@
 # Recontrast: from raw MR scans to evaluated contrast-transfer models.
 #
 #   snakemake --cores 8 results/report.html
+#   snakemake --cores 8 scans                    the virtual patients alone
 #
 # The manual of config/config.yaml is config/README.md; the stages are in pipeline_lib/stages.
 
@@ -29,4 +30,11 @@ rule all:
     default_target: True
     input:
         "results/report.html",
+    localrule: True
+
+
+# Virtual patients alone, as BIDS datasets with their truth: results/simulate.
+rule scans:
+    input:
+        virtual_scans(),
     localrule: True

@@ -8,6 +8,8 @@ from pipeline_lib.signal.sequences import Sequence
 
 ONE_PAIR = ("alkan", "pgan", "ptnet", "resvit")
 KINDS = ("virtual", "bids", "dicom", "pictures")
+# Times the spacing; the virtual anatomy ends one spacing beyond the scan.
+THICKEST_SLICE = 3
 
 
 def listed(words: Iterable[Any]) -> str:
@@ -36,11 +38,10 @@ def dataset_problems(datasets: Mapping[str, Any]) -> Iterator[str]:
                 f"{listed(contrasts)}{did_you_mean(dataset['reference'], contrasts)}."
             )
         yield from _contrast_problems(here, given[0], contrasts)
-        yield from _equation_problems(here, dataset)
         yield from _segment_problems(here, given[0], dataset["segment"])
-        virtual = dataset.get("virtual", {})
-        if virtual.get("anatomy") == "mrilab" and not virtual["label_file"]:
-            yield f"{here}.virtual.label_file is not set; mrilab needs the path of BrainModel.mat."
+        yield from _fit_problems(f"{here}.fit_maps", dataset["fit_maps"], contrasts)
+        if "virtual" in dataset:
+            yield from _virtual_problems(f"{here}.virtual", dataset["virtual"], contrasts)
 
 
 def _contrast_problems(here: str, kind: str, contrasts: Mapping[str, Any]) -> Iterator[str]:
@@ -57,15 +58,50 @@ def _contrast_problems(here: str, kind: str, contrasts: Mapping[str, Any]) -> It
             yield f"{here}.contrasts.{contrast}: {error}."
 
 
-def _equation_problems(here: str, dataset: Mapping[str, Any]) -> Iterator[str]:
-    if dataset.get("virtual", {}).get("signal") != "simko":
-        return
-    for contrast, values in dataset["contrasts"].items():
-        if values.get("ti") is not None:
+def _virtual_problems(
+    here: str, virtual: Mapping[str, Any], contrasts: Mapping[str, Any]
+) -> Iterator[str]:
+    if virtual["anatomy"] == "mrilab" and not virtual["label_file"]:
+        yield f"{here}.label_file is not set; mrilab needs the path of BrainModel.mat."
+    yield from _equation_problems(here, virtual, contrasts)
+    if virtual["b0_field"] > 0 and virtual["bandwidth"] is None:
+        yield (
+            f"{here}.b0_field is {virtual['b0_field']}, but how far that pushes a voxel depends on "
+            "the bandwidth, which is not set; give it in Hz a pixel."
+        )
+    thickness, spacing = virtual["slice_thickness"], virtual["spacing"][2]
+    if thickness is not None and thickness > THICKEST_SLICE * spacing:
+        yield (
+            f"{here}.slice_thickness is {thickness} mm; it must be at most {THICKEST_SLICE} times "
+            f"the {spacing} mm between slices, {THICKEST_SLICE * spacing:g} mm."
+        )
+
+
+def _equation_problems(
+    here: str, virtual: Mapping[str, Any], contrasts: Mapping[str, Any]
+) -> Iterator[str]:
+    form = virtual["signal"]
+    for contrast, values in contrasts.items():
+        if form == "simko" and values.get("ti") is not None:
             yield (
-                f"{here}.virtual.signal is 'simko', an equation without inversion pulse, but "
+                f"{here}.signal is 'simko', an equation without inversion pulse, but "
                 f"contrasts.{contrast} has a ti; set signal to exact."
             )
+        if form != "epg" and values.get("refocusing", 180) < 180:
+            yield (
+                f"{here}.signal is '{form}', an equation of 180 degree pulses, but refocusing of "
+                f"contrasts.{contrast} is {values['refocusing']}; set signal to epg."
+            )
+        if form == "epg" and values.get("sequence", "").endswith("FSE") and "echoes" not in values:
+            yield (
+                f"{here}.signal is 'epg', which follows a train echo by echo, but "
+                f"contrasts.{contrast} lacks echoes, their number."
+            )
+    if form != "epg" and virtual["b1_field"] > 0:
+        yield (
+            f"{here}.signal is '{form}', an equation of exact flip angles, but b1_field is "
+            f"{virtual['b1_field']}; set signal to epg."
+        )
 
 
 def _segment_problems(here: str, kind: str, segment: dict[str, Any]) -> Iterator[str]:
@@ -76,6 +112,17 @@ def _segment_problems(here: str, kind: str, segment: dict[str, Any]) -> Iterator
             f"{here}.segment.tissues is 'truth', which only virtual patients have; "
             "allowed: dseg, wmparc, atropos, none."
         )
+
+
+def _fit_problems(here: str, fit: Mapping[str, Any], contrasts: Iterable[str]) -> Iterator[str]:
+    for name in fit["gains"]:
+        if name not in contrasts:
+            yield (
+                f"{here}.gains names '{name}'; allowed are the contrasts: {listed(contrasts)}"
+                f"{did_you_mean(name, contrasts)}."
+            )
+    if fit["rician"] and fit["noise"] is None:
+        yield f"{here}.rician needs noise, its standard deviation in the unit of the raw scans."
 
 
 def experiment_problems(config: Mapping[str, Any]) -> Iterator[str]:

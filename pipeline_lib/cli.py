@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from pipeline_lib.compare import command as compare
 from pipeline_lib.errors import InputError
+from pipeline_lib.phantom import command as simulate
+from pipeline_lib.quantify import command as fit
 
 ERROR = 2
 
@@ -34,6 +36,8 @@ class Command:
 
 COMMANDS = {
     "compare": Command(compare.SUMMARY, compare.add_arguments, compare.run),
+    "fit": Command(fit.SUMMARY, fit.add_arguments, fit.run),
+    "simulate": Command(simulate.SUMMARY, simulate.add_arguments, simulate.run),
 }
 
 

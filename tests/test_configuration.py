@@ -7,6 +7,7 @@ from pipeline_lib.checks import transfers_one_pair
 from pipeline_lib.composition import composed, without_absent
 from pipeline_lib.configuration import resolve
 from pipeline_lib.errors import InputError
+from pipeline_lib.phantom.cohort import VirtualSettings
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
@@ -46,6 +47,7 @@ def read(path):
     [
         "config/config.yaml",
         "config/examples/ms_longitudinal.yaml",
+        "config/examples/imperfect_scanner.yaml",
         *(f"config/experiments/{paper}.yaml" for paper in PAPERS),
     ],
 )
@@ -106,6 +108,60 @@ def test_defaults_are_filled_in(config):
     assert dataset["register"] == {"transform": "rigid"}
     assert dataset["virtual"]["motion"] == {"translation": 5.0, "rotation": 5.0}
     assert dataset["segment"]["tissues"] == "truth"
+
+
+def test_a_virtual_scanner_is_perfect_unless_asked(config):
+    virtual = resolved(config)["datasets"]["pelvis"]["virtual"]
+    assert virtual["signal"] == "exact"
+    assert virtual["b1_field"] == virtual["b0_field"] == 0
+    assert virtual["k_space"] == 1
+    assert virtual["bandwidth"] is virtual["slice_thickness"] is None
+
+
+def test_the_imperfect_scanner_of_the_examples_has_every_imperfection():
+    dataset = resolved(read("config/examples/imperfect_scanner.yaml"))["datasets"]["imperfect"]
+    perfect = SCHEMA["$defs"]["virtual"]["properties"]
+    virtual = {key: value for key, value in dataset["virtual"].items() if key != "patients"}
+    scanner = VirtualSettings.from_options(virtual).scanner
+    assert (scanner.form, scanner.field_strength) == ("epg", 3)
+    for key in ("b1_field", "b0_field", "bandwidth", "k_space", "slice_thickness"):
+        assert virtual[key] != perfect[key]["default"]
+        assert getattr(scanner, key) == virtual[key]
+    assert any(contrast.get("refocusing", 180) < 180 for contrast in dataset["contrasts"].values())
+
+
+FSE = {"sequence": "FSE", "te": 0.1, "tr": 4.5, "te_last": 0.2, "echoes": 10, "refocusing": 120}
+
+
+@pytest.mark.parametrize(
+    ("virtual", "contrast", "sentence"),
+    [
+        ({"b1_field": 0.3}, {}, "exact flip angles, but b1_field is 0.3; set signal to epg"),
+        ({"b1_field": 0.3, "signal": "simko"}, {}, "signal is 'simko', .*set signal to epg"),
+        ({}, FSE, "180 degree pulses, but refocusing of contrasts.T2w is 120; set signal to epg"),
+        ({"signal": "epg"}, {"sequence": "FSE"}, "contrasts.T2w lacks echoes, their number"),
+        ({"b0_field": 1.0}, {}, "bandwidth, which is not set; give it in Hz a pixel"),
+        ({"slice_thickness": 15.5}, {}, "15.5 mm; it must be at most 3 times the 5.0 mm .* 15 mm"),
+        ({"k_space": 0.2}, {}, "k_space is 0.2; it must be at least 0.25"),
+        ({"b1_field": 0.9}, {}, "b1_field is 0.9; it must be at most 0.6"),
+        ({"signal": "epgs"}, {}, "allowed: exact, simko, epg .did you mean epg"),
+        ({}, {"refocusing": 200}, "refocusing is 200; it must be at most 180"),
+    ],
+)
+def test_an_imperfection_that_can_not_be_is_a_sentence(config, virtual, contrast, sentence):
+    config["datasets"]["pelvis"]["virtual"] |= virtual
+    config["datasets"]["pelvis"]["contrasts"]["T2w"] |= contrast
+    with pytest.raises(InputError, match=sentence) as error:
+        resolved(config)
+    assert len(str(error.value).splitlines()) == 2
+
+
+def test_imperfections_that_can_be_are_let_through(config):
+    config["datasets"]["pelvis"]["virtual"] |= {
+        "signal": "epg", "b1_field": 0.4, "b0_field": 1.0, "bandwidth": 200, "slice_thickness": 15.0
+    }  # fmt: skip
+    config["datasets"]["pelvis"]["contrasts"]["T2w"] = FSE
+    assert resolved(config)["datasets"]["pelvis"]["contrasts"]["T2w"]["refocusing"] == 120
 
 
 def test_order_of_keys_leaves_settings_and_order_of_contrasts_counts(config):
@@ -250,3 +306,18 @@ def test_every_system_has_all_its_settings_at_every_scale():
         for system, settings in scale.items():
             common = set(scale["every_system"])
             assert set(settings) | common == set(smoke[system]) | common
+
+
+def test_settings_of_the_fit_have_defaults_and_must_fit_the_contrasts(config):
+    pelvis = config["datasets"]["pelvis"]
+    own = resolved(config)["datasets"]["pelvis"]["fit_maps"]
+    assert own == {"activate": True, "gains": {}, "noise": None, "rician": False}
+    pelvis["fit_maps"] = {"gains": {"PDx": 2.0}, "rician": True}
+    with pytest.raises(InputError, match=r"gains names 'PDx'.*did you mean PDw\?") as problem:
+        resolved(config)
+    assert "fit_maps.rician needs noise" in str(problem.value)
+    pelvis["fit_maps"] = {"gains": {"PDw": 2.0}, "rician": True, "noise": 12.5}
+    assert resolved(config)["datasets"]["pelvis"]["fit_maps"]["noise"] == 12.5
+    pelvis["fit_maps"]["noise"] = 0
+    with pytest.raises(InputError, match="noise"):
+        resolved(config)

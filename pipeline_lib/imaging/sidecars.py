@@ -20,6 +20,10 @@ FIELDS = {
     "ti": "InversionTime",
     "te_last": "EchoTrainLastEchoTime",
 }
+# Of a virtual scanner's train. The angle is no field of BIDS, which has the excitation's alone
+# (FlipAngle); a train that doesn't tell it is a real one, whose echoes nothing here depends on and
+# whose echo times need not lie evenly.
+TRAIN_FIELDS = {"echoes": "EchoTrainLength", "refocusing": "EchoTrainRefocusingFlipAngle"}
 
 
 def stem_of(scan: str | Path) -> str:
@@ -87,7 +91,7 @@ def read_sequence(sidecar_path: str | Path, overrides: Mapping[str, Any]) -> Seq
         JSON file beside the scan; need not exist when `overrides` or the folders above tell all.
     overrides
         Configuration of the contrast: its `sequence`, `te`, `tr`, `ti` and `te_last` (seconds),
-        where given, come before the sidecar's.
+        `echoes` and `refocusing` (degrees), where given, come before the sidecar's.
 
     Raises
     ------
@@ -112,11 +116,19 @@ def read_sequence(sidecar_path: str | Path, overrides: Mapping[str, Any]) -> Seq
             )
         fields |= content
     values: dict[str, Any] = {
-        name: _seconds(path, field, fields[field])
+        name: _number(path, field, fields[field], "seconds")
         for name, field in FIELDS.items()
         if fields.get(field) is not None
     }
-    given = {n: overrides[n] for n in ("sequence", *FIELDS) if overrides.get(n) is not None}
+    if fields.get(TRAIN_FIELDS["refocusing"]) is not None:
+        values |= {
+            name: _number(path, field, fields.get(field), "echoes and degrees")
+            for name, field in TRAIN_FIELDS.items()
+        }
+        if values["echoes"].is_integer():
+            values["echoes"] = int(values["echoes"])
+    names = ("sequence", *FIELDS, *TRAIN_FIELDS)
+    given = {name: overrides[name] for name in names if overrides.get(name) is not None}
     values |= given
     if "sequence" not in values:
         values["sequence"] = _kind(path, fields, has_inversion=values.get("ti") is not None)
@@ -168,11 +180,11 @@ def _json_names(folder: Path, modified: int) -> tuple[str, ...]:
         return tuple(sorted(entry.name for entry in entries if entry.name.endswith(".json")))
 
 
-def _seconds(path: Path, field: str, value: Any) -> float:
+def _number(path: Path, field: str, value: Any, unit: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InputError(
-            f"{path}: {field} is {json.dumps(value)}, not one number; write it in seconds, "
-            "or give the contrast's time in the configuration."
+            f"{path}: {field} is {json.dumps(value)}, not one number; write it in {unit}, "
+            "or give it in the contrast's section of the configuration."
         )
     return float(value)
 

@@ -19,8 +19,6 @@ Array = np.ndarray
 
 WARP = 3.5  # mm
 CENTRE = np.array([0.0, -17.0, 6.0])  # MNI mm at the middle of the scan
-# The maps are averages of many brains and blurred by it; this power makes them one brain's.
-SHARPNESS = 3
 # mm from the brain's hull to the outer border of each layer.
 LAYERS = (("csf", 2.5), ("cortical_bone", 4.5), ("marrow", 7.0), ("cortical_bone", 9.0))
 SCALP, SKIN = 13.0, 15.0
@@ -93,7 +91,8 @@ def _lay_brain(painting: Painting, white: Array, grey: Array, outside: Array) ->
         "grey_matter": grey,
         "csf": np.clip(1 - white - grey, 0, 1),
     }
-    powers = {tissue: share**SHARPNESS for tissue, share in shares.items()}
+    # The maps are averages of many brains and blurred by it; their cubes are like one brain's.
+    powers = {tissue: share * share * share for tissue, share in shares.items()}
     total = np.maximum(sum(powers.values()), np.float32(1e-6))
     free = painting.left * cover
     for tissue, power in powers.items():

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from pipeline_lib.phantom.brain import brain
+from pipeline_lib.phantom.engine import ScannerForm
 from pipeline_lib.phantom.grid import Grid
+from pipeline_lib.phantom.motion import Motion
 from pipeline_lib.phantom.mrilab import mrilab
 from pipeline_lib.phantom.patient import VirtualPatient, draw_tissues, make_patient
 from pipeline_lib.phantom.pelvis import pelvis
-from pipeline_lib.phantom.scanner import Motion, Scanner
-from pipeline_lib.signal.equations import Form
+from pipeline_lib.phantom.scanner import Scanner
 from pipeline_lib.signal.tissues import MRILAB, tissues_at
 
 
@@ -35,17 +36,24 @@ class VirtualSettings:
         Of the virtual scanner.
     label_file
         MRiLab's BrainModel.mat.
+    b1_field, b0_field, bandwidth, k_space, slice_thickness
+        Imperfections of the virtual scanner; see `Scanner`.
     """
 
     anatomy: str
     field_strength: float
     size: tuple[int, int, int]
     spacing: tuple[float, float, float]
-    signal: Form
+    signal: ScannerForm
     noise: float
     bias_field: float
     motion: Motion
     label_file: str | None
+    b1_field: float = 0.0
+    b0_field: float = 0.0
+    bandwidth: float | None = None
+    k_space: float = 1.0
+    slice_thickness: float | None = None
 
     @classmethod
     def from_options(cls, virtual: Mapping[str, Any]) -> "VirtualSettings":
@@ -58,7 +66,18 @@ class VirtualSettings:
     @property
     def scanner(self) -> Scanner:
         """What the contrasts of a session have in common."""
-        return Scanner(self.signal, self.noise, self.bias_field, self.motion)
+        return Scanner(
+            self.signal,
+            self.noise,
+            self.bias_field,
+            self.motion,
+            b1_field=self.b1_field,
+            b0_field=self.b0_field,
+            bandwidth=self.bandwidth,
+            k_space=self.k_space,
+            slice_thickness=self.slice_thickness,
+            field_strength=self.field_strength,
+        )
 
 
 def streams(seed: int, dataset: str, patient: str) -> dict[str, list[int]]:

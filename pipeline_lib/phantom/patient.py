@@ -107,3 +107,11 @@ def make_patient(
                 np.float32(tissue.t2) * other[where],
             )
     return VirtualPatient(grid, {name: tissues[name] for name in voxels}, voxels)
+
+
+def body_of(patient: VirtualPatient) -> Array:
+    """Where at least half of a voxel of the scan is tissue, bool [x, y, z]."""
+    total = np.zeros(int(np.prod(patient.grid.fine_size)), dtype=np.float32)
+    for tissue in patient.voxels.values():
+        total[tissue.where] += tissue.share
+    return patient.grid.averaged(total.reshape(patient.grid.fine_size)) > 0.5

@@ -36,28 +36,37 @@ class Truth:
     names: Mapping[int, str]
 
 
-def truth_of(patient: VirtualPatient) -> Truth:
-    """Average a patient's tissues over the voxels of the scan."""
+def truth_of(patient: VirtualPatient, slice_thickness: float | None = None) -> Truth:
+    """Average a patient's tissues over the voxels of the scan.
+
+    Parameters
+    ----------
+    patient
+        Anatomy and tissue values.
+    slice_thickness
+        Of the scan in mm; None where the slices touch.
+    """
     grid = patient.grid
-
-    def on_scan(name: str, values: Array) -> Array:
-        fine = np.zeros(int(np.prod(grid.fine_size)), dtype=np.float32)
-        fine[patient.voxels[name].where] = values
-        return grid.averaged(fine.reshape(grid.fine_size))
-
+    size = int(np.prod(grid.size))
     names = dict(enumerate(patient.tissues, start=1))
-    labels = np.zeros(grid.size, dtype=np.uint8)
-    total, pd, t1, t2 = (np.zeros(grid.size, dtype=np.float32) for _ in range(4))
+    labels = np.zeros(size, dtype=np.uint8)
+    total, pd, t1, t2 = (np.zeros(size, dtype=np.float32) for _ in range(4))
     for label, name in names.items():
         voxels = patient.voxels[name]
-        share = on_scan(name, voxels.share)
-        labels[share >= PURE] = label
-        total += share
-        pd += on_scan(name, voxels.share * voxels.pd)
-        t1 += on_scan(name, voxels.share * voxels.t1)
-        t2 += on_scan(name, voxels.share * voxels.t2)
-    tissue = np.maximum(total, np.float32(1e-6))
-    present = total > 0.01
+        own = np.zeros(size, dtype=np.float32)
+        for chosen, places, weight in grid.places_on_scan(voxels.where, slice_thickness):
+            share = np.float32(weight) * voxels.share[chosen]
+            own[places] += share
+            pd[places] += share * voxels.pd[chosen]
+            t1[places] += share * voxels.t1[chosen]
+            t2[places] += share * voxels.t2[chosen]
+        labels[own >= PURE] = label
+        total += own
+    tissue = np.where(total > 0.01, total, np.inf).astype(np.float32)
     return Truth(
-        pd, np.where(present, t1 / tissue, 0), np.where(present, t2 / tissue, 0), labels, names
+        pd.reshape(grid.size),
+        (t1 / tissue).reshape(grid.size),
+        (t2 / tissue).reshape(grid.size),
+        labels.reshape(grid.size),
+        names,
     )

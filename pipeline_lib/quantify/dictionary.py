@@ -19,7 +19,7 @@ TURN = 0.07
 SLOWEST = 0.14
 FINE_STEPS_A_DECADE = 50
 # Voxels matched at a time on a processor: their table of correlations stays in the cache.
-BLOCK = 512
+BLOCK = 1024
 # Entries whose direction turns by less than this per log T1 are no first start: a descent from the
 # plain of T1 far below every repetition time, where all signals are alike, does not find its way
 # out.

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy import ndimage
 
 from pipeline_lib.errors import InputError
@@ -30,12 +31,13 @@ from pipeline_lib.imaging.transforms import (
 )
 from pipeline_lib.phantom.brain import brain
 from pipeline_lib.phantom.grid import Grid
+from pipeline_lib.phantom.motion import moved_anatomy
 from pipeline_lib.phantom.patient import make_patient
-from pipeline_lib.phantom.scanner import moved_anatomy, signed_image
 from pipeline_lib.signal.noise import with_rician_noise
 from pipeline_lib.signal.sequences import Sequence
 from pipeline_lib.signal.tissues import tissues_at
 from tests.imaging.heads import grid
+from tests.phantom.plain import signed_image
 
 REAL = Path(__file__).parents[3] / "shared/data/ms_longitudinal"
 RIGID = RegisterSettings("rigid")
@@ -54,9 +56,9 @@ def patient():
 
 
 def scan(contrast, motion=None, seed=0):
-    fine = signed_image(patient(), SEQUENCES[contrast], "exact")
+    fine = signed_image(patient(), SEQUENCES[contrast])
     if motion is not None:
-        fine = moved_anatomy(fine, GRID, motion)
+        fine = moved_anatomy(torch.from_numpy(fine), GRID, motion).numpy()
     clean = 1000 * np.abs(GRID.averaged(fine))
     image = with_rician_noise(clean, 8.0, np.random.default_rng(seed))
     return Scan(image, GRID.affine, body_mask(image, GRID.spacing))

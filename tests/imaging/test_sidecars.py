@@ -5,6 +5,9 @@ import pytest
 
 from pipeline_lib.errors import InputError
 from pipeline_lib.imaging.sidecars import inherited_sidecars, read_labels, read_sequence
+from pipeline_lib.phantom.cohort import VirtualSettings
+from pipeline_lib.phantom.dataset import sidecar
+from pipeline_lib.phantom.motion import Motion
 from pipeline_lib.signal.sequences import Sequence
 
 REAL = Path(__file__).parents[2].parent / "shared" / "data" / "ms_longitudinal"
@@ -64,6 +67,57 @@ def test_a_silent_sidecar_is_a_spin_echo(tmp_path):
 def test_the_last_echo_of_the_train_is_read(tmp_path):
     path = a_sidecar(tmp_path, **SPIN_ECHO, PulseSequenceType="FSE", EchoTrainLastEchoTime=0.2)
     assert read_sequence(path, {}) == Sequence("FSE", 0.015, 0.6, te_last=0.2)
+
+
+TRAIN = {
+    "EchoTime": 0.05,
+    "RepetitionTime": 3.0,
+    "PulseSequenceType": "FSE",
+    "EchoTrainLastEchoTime": 0.1,
+    "EchoTrainLength": 10,
+}
+
+
+def test_a_train_that_tells_its_angle_tells_its_echoes(tmp_path):
+    path = a_sidecar(tmp_path, **TRAIN, EchoTrainRefocusingFlipAngle=120)
+    read = read_sequence(path, {})
+    assert read == Sequence("FSE", 0.05, 3.0, te_last=0.1, echoes=10, refocusing=120)
+    assert isinstance(read.echoes, int)
+    assert read_sequence(path, {"echoes": 20, "refocusing": 90}).refocusing == 90
+
+
+@pytest.mark.parametrize(
+    "sequence",
+    [
+        Sequence("FSE", 0.05, 3.0, te_last=0.1, echoes=10, refocusing=120),
+        Sequence("IR-FSE", 0.05, 3.0, 0.2, te_last=0.1, echoes=10),
+        Sequence("FSE", 0.047, 3.0, te_last=0.1),
+    ],
+)
+def test_what_the_virtual_scanner_writes_is_read_back(tmp_path, sequence):
+    settings = VirtualSettings(
+        "pelvis", 3.0, (8, 8, 8), (1.0, 1.0, 1.0), "epg", 0.0, 0.0, Motion(0.0, 0.0), None
+    )
+    assert read_sequence(a_sidecar(tmp_path, **sidecar(sequence, settings)), {}) == sequence
+
+
+def test_the_echoes_of_a_real_train_are_left_alone(tmp_path):
+    path = a_sidecar(tmp_path, **TRAIN | {"EchoTime": 0.047})
+    assert read_sequence(path, {}) == Sequence("FSE", 0.047, 3.0, te_last=0.1)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("EchoTrainLength", "ten", "not one number; write it in echoes and degrees"),
+        ("EchoTrainLength", None, "EchoTrainLength is null, not one number"),
+        ("EchoTrainLength", 7.5, "whole number of echoes"),
+        ("EchoTrainRefocusingFlipAngle", 200, "refocusing is 200"),
+    ],
+)
+def test_a_train_of_no_sense_is_refused(tmp_path, field, value, told):
+    fields = TRAIN | {"EchoTrainRefocusingFlipAngle": 120} | {field: value}
+    assert told in complaint(a_sidecar(tmp_path, **fields))
 
 
 def test_the_configuration_comes_before_the_sidecar(tmp_path):

@@ -1,5 +1,9 @@
 import csv
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,9 +11,12 @@ import pytest
 from pipeline_lib.imaging.bids import find_scans
 from pipeline_lib.imaging.scans import read_label_map, read_scan
 from pipeline_lib.imaging.sidecars import read_sequence, sidecar_of
+from pipeline_lib.phantom.dataset import VirtualDataset, write_patient
 from pipeline_lib.signal.sequences import Sequence
 from pipeline_lib.stages import simulate, simulate_dataset
 
+ROOT = Path(__file__).parents[2]
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 CONTRASTS = {
     "T2w75": {"sequence": "SE", "te": 0.075, "tr": 4.5},
     "FLAIR": {"sequence": "IR-FSE", "te": 0.1, "tr": 9.0, "ti": 2.5, "te_last": 0.16},
@@ -65,12 +72,55 @@ def test_the_truth_lies_beside(simulated):
     assert t1[muscle].mean() == pytest.approx(truth["tissues"]["muscle"]["t1"], rel=0.1)
 
 
+def test_an_imperfect_scanner_leaves_its_fields_and_its_trains(tmp_path):
+    train = {"sequence": "FSE", "te": 0.08, "tr": 4.0, "te_last": 0.16}
+    train |= {"echoes": 4, "refocusing": 150.0}
+    scanner = {"signal": "epg", "b1_field": 0.3, "b0_field": 1.0, "bandwidth": 200.0}
+    virtual = OPTIONS["virtual"] | scanner | {"slice_thickness": 10.0}
+    options = OPTIONS | {"virtual": virtual, "contrasts": {"T2w": train}, "reference": "T2w"}
+    raw, truth = tmp_path / "raw/sub-001", tmp_path / "truth"
+    write_patient(VirtualDataset.from_options(options), "sub-001", raw, truth)
+    scan = raw / "anat/sub-001_T2w.nii.gz"
+    assert read_sequence(sidecar_of(scan), {}) == Sequence.from_mapping(train)
+    assert json.loads(sidecar_of(scan).read_text())["SliceThickness"] == 10
+    body = read_label_map(truth / "sub-001_dseg.nii.gz")[0] > 0
+    angle, _ = read_scan(truth / "sub-001_TB1map.nii.gz")
+    off, _ = read_scan(truth / "sub-001_B0map.nii.gz")
+    assert angle[body].mean() == pytest.approx(1, abs=0.05)
+    assert 0.2 < np.ptp(angle[body]) < 0.35
+    assert 0.3 < np.abs(off[body]).max() < 1.05
+
+
+def test_the_number_of_threads_changes_no_byte(tmp_path):
+    # So large that a matrix product would be shared among the threads.
+    virtual = OPTIONS["virtual"] | {"size": [192, 192, 8], "spacing": [2.0, 2.0, 8.0]}
+    options = OPTIONS | {"virtual": virtual}
+    one, two = tmp_path / "one", tmp_path / "two"
+    command = [sys.executable, "-m", "pipeline_lib.stages.simulate", "--patient", "sub-001"]
+    command += ["--output", str(two / "raw"), "--truth", str(two / "truth")]
+    command += ["--options", json.dumps(options)]
+    environment = os.environ | dict.fromkeys(THREADS, "2")
+    with subprocess.Popen(command, cwd=ROOT, env=environment) as process:
+        # The tests themselves have one thread.
+        write_patient(VirtualDataset.from_options(options), "sub-001", one / "raw", one / "truth")
+    assert process.returncode == 0
+    by_one, by_two = (
+        {path.name: path.read_bytes() for path in folder.rglob("*.*")} for folder in (one, two)
+    )
+    assert len(by_one) == 11
+    assert by_one == by_two
+
+
 def test_the_dataset_lists_its_patients(tmp_path, monkeypatch):
-    description, participants = tmp_path / "d.json", tmp_path / "p.tsv"
-    arguments = ["--patients", "sub-001", "sub-002", "--output-description", str(description)]
-    arguments += ["--output-participants", str(participants), "--options", json.dumps(OPTIONS)]
+    raw, truth, participants = (tmp_path / name for name in ("d.json", "t.json", "p.tsv"))
+    arguments = ["--patients", "sub-001", "sub-002", "--output-description", str(raw)]
+    arguments += ["--output-truth-description", str(truth), "--output-participants"]
+    arguments += [str(participants), "--options", json.dumps(OPTIONS)]
     monkeypatch.setattr("sys.argv", ["simulate_dataset", *arguments])
     simulate_dataset.main()
-    assert json.loads(description.read_text())["DatasetType"] == "raw"
+    description = json.loads(raw.read_text())
+    assert description["DatasetType"] == "raw"
+    assert description["Simulation"] == OPTIONS
+    assert json.loads(truth.read_text())["DatasetType"] == "derivative"
     rows = list(csv.DictReader(participants.open(), delimiter="\t"))
     assert [row["participant_id"] for row in rows] == ["sub-001", "sub-002"]

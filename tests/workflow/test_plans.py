@@ -58,3 +58,12 @@ def test_dry_run_of_the_example_on_real_scans(snakemake, tmp_path):
     path.write_text(yaml.safe_dump(config, sort_keys=False))
     output = snakemake(tmp_path, "results/report.html", "-n", configfile=path).stdout
     assert {"correct_bias", "register", "slices", "train", "report"} <= planned(output)
+
+
+def test_maps_of_imperfect_pulses_are_fitted_with_the_exact_equations(snakemake, tmp_path):
+    config = ROOT / "config/examples/imperfect_scanner.yaml"
+    output = snakemake(tmp_path, "results/report.html", "-n", "-p", configfile=config).stdout
+    assert {"simulate", "fit_maps", "evaluate_baselines"} <= planned(output)
+    told = dict(re.findall(r'python -m pipeline_lib\.stages\.(\w+) .*"signal": "(\w+)"', output))
+    assert told["simulate"] == "epg"
+    assert told["fit_maps"] == told["evaluate_baselines"] == "exact"

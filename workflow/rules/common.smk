@@ -26,6 +26,7 @@ from pipeline_lib.imaging.bids import (
     scan_name,
 )
 from pipeline_lib.imaging.sidecars import inherited_sidecars, sidecar_of
+from pipeline_lib.phantom.options import patient_names, simulation_options
 from pipeline_lib.provenance import code_digest, commit_of, has_changes
 from pipeline_lib.signal.sequences import Sequence
 from pipeline_lib.slices.leaked import check_leaked_settings, is_leaked
@@ -50,8 +51,7 @@ def find_raw_scans(name):
             dataset["bids"]["root"], contrasts, dataset["reference"], dataset["exclude"]
         )
     if kind == "virtual":
-        count = dataset["virtual"]["patients"]
-        patients = [f"sub-{number:03d}" for number in range(1, count + 1)]
+        patients = patient_names(dataset)
         folder, sequences = f"results/simulate/{name}", contrasts
     else:
         patients = list(find_patients(dataset["dicom"]["root"]))
@@ -204,24 +204,20 @@ def dataset_options(*sections, seeded=False):
 
 
 def simulate_options(wildcards):
-    dataset = DATASETS[wildcards.dataset]
-    return as_options(
-        seed=CONFIGURATION["seed"],
-        dataset=wildcards.dataset,
-        # Their number is the workflow's business: one more patient leaves the others as they are.
-        virtual={key: value for key, value in dataset["virtual"].items() if key != "patients"},
-        contrasts=dataset["contrasts"],
-        reference=dataset["reference"],
-    )
+    name = wildcards.dataset
+    return as_options(**simulation_options(CONFIGURATION["seed"], name, DATASETS[name]))
 
 
 def signal_of(dataset):
-    """The signal equation that the maps of a dataset are fitted with."""
-    return DATASETS[dataset].get("virtual", {}).get("signal", "exact")
+    """The signal equation that the maps of a dataset are fitted with. Imperfect pulses (`epg`) have
+    none that can be fitted without knowing them: the ideal ones' is taken, as for real scans."""
+    return "simko" if DATASETS[dataset].get("virtual", {}).get("signal") == "simko" else "exact"
 
 
 def fit_options(wildcards):
-    return as_options(signal=signal_of(wildcards.dataset))
+    settings = DATASETS[wildcards.dataset]["fit_maps"]
+    chosen = {name: value for name, value in settings.items() if name != "activate"}
+    return as_options(signal=signal_of(wildcards.dataset), **chosen)
 
 
 def trainings(experiment):
@@ -539,11 +535,22 @@ def quality_folders():
     ]
 
 
+def virtual_datasets():
+    return [name for name in USED_DATASETS if kind_of(DATASETS[name]) == "virtual"]
+
+
 def dataset_descriptions():
+    simulated = [f"results/simulate/{name}" for name in virtual_datasets()]
+    mapped = [f"results/fit_maps/{name}" for name in SCANNED_DATASETS if maps_of(name)]
+    return [f"{folder}/dataset_description.json" for folder in simulated + mapped]
+
+
+def virtual_scans():
+    """Folders of the raw scans of all virtual patients, and what describes their datasets."""
     return [
-        f"results/simulate/{dataset}/dataset_description.json"
-        for dataset in USED_DATASETS
-        if kind_of(DATASETS[dataset]) == "virtual"
+        f"results/simulate/{name}/{part}"
+        for name in virtual_datasets()
+        for part in [*patients_of(name), "dataset_description.json"]
     ]
 
 

@@ -1,4 +1,4 @@
-# Least-squares PD, T1 and T2 within the segmented tissues.
+# PD, T1 and T2 within the segmented tissues, fitted to all contrasts.
 
 
 rule fit_maps:
@@ -12,7 +12,7 @@ rule fit_maps:
     benchmark:
         "results/benchmarks/fit_maps/{dataset}/{patient}.tsv"
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/training.yaml"
     threads: 1
     resources:
         mem_mb=memory(3000),
@@ -24,6 +24,25 @@ rule fit_maps:
     shell:
         "python -m pipeline_lib.stages.fit_maps --slices {input.slices} {params.truth}"
         " --output {output} --options {params.options:q} &> {log}"
+
+
+rule fit_maps_dataset:
+    output:
+        description="results/fit_maps/{dataset}/dataset_description.json",
+        ignored="results/fit_maps/{dataset}/.bidsignore",
+    log:
+        "results/logs/fit_maps_dataset/{dataset}.log",
+    benchmark:
+        "results/benchmarks/fit_maps_dataset/{dataset}.tsv"
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        options=lambda wildcards: as_options(dataset=wildcards.dataset),
+        code=code("fit_maps_dataset"),
+    shell:
+        "python -m pipeline_lib.stages.fit_maps_dataset --output results/fit_maps/{wildcards.dataset}"
+        " --options {params.options:q} &> {log}"
 
 
 rule map_tissues:

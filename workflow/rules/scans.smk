@@ -10,7 +10,7 @@ rule simulate:
     benchmark:
         "results/benchmarks/simulate/{dataset}/{patient}.tsv"
     conda:
-        "../../envs/imaging.yaml"
+        "../../envs/training.yaml"
     threads: 1
     resources:
         mem_mb=memory(3000),
@@ -26,6 +26,7 @@ rule simulate:
 rule simulate_dataset:
     output:
         description="results/simulate/{dataset}/dataset_description.json",
+        truth="results/simulate/{dataset}/derivatives/truth/dataset_description.json",
         participants="results/simulate/{dataset}/participants.tsv",
     log:
         "results/logs/simulate_dataset/{dataset}.log",
@@ -40,7 +41,8 @@ rule simulate_dataset:
         code=code("simulate_dataset"),
     shell:
         "python -m pipeline_lib.stages.simulate_dataset --patients {params.patients}"
-        " --output-description {output.description} --output-participants {output.participants}"
+        " --output-description {output.description}"
+        " --output-truth-description {output.truth} --output-participants {output.participants}"
         " --options {params.options:q} &> {log}"
 
 
