@@ -13,6 +13,7 @@ from pipeline_lib.quantify.flags import Flag
 from pipeline_lib.quantify.model import SignalModel
 from pipeline_lib.signal.equations import signal, signed_signal, terms_of
 from pipeline_lib.signal.sequences import Sequence
+from pipeline_lib.signal.tissues import MRILAB, tissues_at
 from tests.quantify.protocols import SIMKO
 
 MIXED = [
@@ -39,6 +40,9 @@ TISSUES = {
     "skull": (0.05, 0.1, 0.01),
 }
 VALUES = np.array(list(TISSUES.values()))
+# Where some estimates of T2 lie far out and take PD along, the standard deviation of PD is 10 %
+# above the bound, which holds for small errors; the middle two thirds are within it.
+WITH_TAILS = {("csf", "PD"), ("cartilage", "PD")}
 
 
 def signals_of(values, sequences, form="exact"):
@@ -58,9 +62,14 @@ def noisy(values, sequences, share, seed):
     ("sequences", "form"), [(SIMKO, "exact"), (SIMKO, "simko"), (MIXED, "exact")]
 )
 def test_noise_free_signals_of_every_tissue_give_its_values_back(sequences, form):
-    maps = fit(signals_of(VALUES, sequences, form), sequences, form)
+    tables = [tissues_at(1.5), tissues_at(3.0), MRILAB]
+    known = [(t.pd, t.t1, t.t2) for table in tables for t in table.values()]
+    # Cortical bone, T2 of 0.45 ms, has no signal that a spin echo could see.
+    truth = np.array([*VALUES, *(values for values in known if values[2] > T2_LIMITS[0])])
+    assert len(truth) == len(VALUES) + len(known) - 2
+    maps = fit(signals_of(truth, sequences, form), sequences, form)
     found = np.stack([maps.pd, maps.t1, maps.t2], axis=1)
-    np.testing.assert_allclose(found, VALUES, rtol=1e-4)
+    np.testing.assert_allclose(found, truth, rtol=1e-4)
     assert maps.converged.all()
     assert not maps.at_bound.any()
 
@@ -109,22 +118,27 @@ def test_no_voxel_ends_above_the_minimum_that_scipy_finds(sequences, count):
 
 @pytest.mark.parametrize("sequences", [SIMKO, MIXED])
 def test_scatter_with_one_percent_noise_reaches_the_cramer_rao_bound(sequences):
-    count = 20_000
-    for name in ("fat", "muscle", "prostate", "white matter", "urine"):
-        truth = np.array(TISSUES[name])
-        signals, sigma = noisy(np.tile(truth, (count, 1)), sequences, 0.01, seed=3)
-        signals = signals_of(truth[None], sequences) + sigma * np.random.default_rng(
-            4
-        ).standard_normal(signals.shape)
-        maps = fit(signals, sequences)
-        bounds = cramer_rao(sequences, *truth, sigma)
-        for found, bound, value in (
-            (maps.pd, bounds.pd, truth[0]),
-            (maps.t1, bounds.t1, truth[1]),
-            (maps.t2, bounds.t2, truth[2]),
+    rng, sigma, seen = np.random.default_rng(4), 0.01 * signals_of(VALUES, sequences).max(), 0
+    for name, values in TISSUES.items():
+        clean = signals_of(np.array([values]), sequences)
+        if clean.min() < 3 * sigma:
+            continue  # The bound does not know that next to a null the sign is not known.
+        maps = fit(clean + sigma * rng.standard_normal((40_000, clean.shape[1])), sequences)
+        bounds = cramer_rao(sequences, *values, sigma)
+        for parameter, found, bound, value in zip(
+            ("PD", "T1", "T2"),
+            (maps.pd, maps.t1, maps.t2),
+            (bounds.pd, bounds.t1, bounds.t2),
+            values,
+            strict=True,
         ):
             if bound < 0.1 * value:
-                assert found.std() == pytest.approx(bound, rel=0.05), name
+                seen += 1
+                low, high = np.quantile(found, [0.1587, 0.8413])
+                assert (high - low) / 2 == pytest.approx(bound, rel=0.05), (name, parameter)
+                if (name, parameter) not in WITH_TAILS:
+                    assert found.std() == pytest.approx(bound, rel=0.05), (name, parameter)
+    assert seen > 20
 
 
 def test_a_voxel_without_signal_has_no_pd_and_lies_below_the_noise():
