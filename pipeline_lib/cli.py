@@ -7,9 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pipeline_lib.compare import command as compare
+from pipeline_lib.crate import command as crate
 from pipeline_lib.errors import InputError
+from pipeline_lib.files import StorageError
 from pipeline_lib.phantom import command as simulate
 from pipeline_lib.quantify import command as fit
+from pipeline_lib.why import command as why
 
 ERROR = 2
 
@@ -36,8 +39,10 @@ class Command:
 
 COMMANDS = {
     "compare": Command(compare.SUMMARY, compare.add_arguments, compare.run),
+    "crate": Command(crate.SUMMARY, crate.add_arguments, crate.run),
     "fit": Command(fit.SUMMARY, fit.add_arguments, fit.run),
     "simulate": Command(simulate.SUMMARY, simulate.add_arguments, simulate.run),
+    "why": Command(why.SUMMARY, why.add_arguments, why.run),
 }
 
 
@@ -62,7 +67,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         status = COMMANDS[arguments.command].run(arguments)
         sys.stdout.flush()
-    except InputError as error:
+    except (InputError, StorageError) as error:
         sys.stderr.write(f"Error: {error}\n")
         return ERROR
     except BrokenPipeError:

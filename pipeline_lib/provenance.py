@@ -27,12 +27,18 @@ def code_digest(module: str, root: str | Path) -> str:
         16 hexadecimal digits, the same for every Python from 3.10 on.
     """
     root = Path(root)
-    reached = sorted(_closure(module, root))
-    text = "".join(f"{name}={_module_digest(_module_file(name, root))};" for name in reached)
+    digests = module_digests(module, root)
+    text = "".join(f"{name}={digest};" for name, digest in digests.items())
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _closure(module: str, root: Path) -> set[str]:
+def module_digests(module: str, root: str | Path) -> dict[str, str]:
+    """Digests of a module and of every module of this package that it reaches, by sorted names."""
+    root = Path(root)
+    return {name: _module_digest(_module_file(name, root)) for name in _closure(module, root)}
+
+
+def _closure(module: str, root: Path) -> list[str]:
     reached: set[str] = set()
     waiting = [module]
     while waiting:
@@ -40,7 +46,7 @@ def _closure(module: str, root: Path) -> set[str]:
         if name not in reached:
             reached.add(name)
             waiting.extend(imported_modules(_module_file(name, root), root))
-    return reached
+    return sorted(reached)
 
 
 def _module_file(module: str, root: Path) -> Path:

@@ -1,6 +1,15 @@
+import ast
+import re
+import shutil
+from pathlib import Path
+
 import pytest
 
+from pipeline_lib import provenance
 from pipeline_lib.provenance import code_digest
+
+ROOT = Path(__file__).parents[1]
+STAGES = sorted(path.stem for path in (ROOT / "pipeline_lib/stages").glob("[a-z]*.py"))
 
 
 @pytest.fixture
@@ -17,8 +26,6 @@ def project(tmp_path):
 
 def digest(project):
     # Another process would read the files anew; here the caches must forget them.
-    from pipeline_lib import provenance
-
     provenance.imported_modules.cache_clear()
     provenance._module_digest.cache_clear()
     return code_digest("pipeline_lib.stages.fit", project)
@@ -50,3 +57,65 @@ def test_import_inside_a_function_is_followed(project):
     before = digest(project)
     (project / "pipeline_lib/other.py").write_text("x = 2\n")
     assert digest(project) != before
+
+
+def reached(stage):
+    """Modules that a stage reaches by imports, found by the words of its lines."""
+    found, waiting = set(), [f"pipeline_lib.stages.{stage}"]
+    while waiting:
+        name = waiting.pop()
+        path = ROOT / f"{name.replace('.', '/')}.py"
+        if name in found or not path.exists():
+            continue
+        found.add(name)
+        for line in re.sub(r"\(([^)]*)\)", unbroken, path.read_text()).splitlines():
+            if whole := re.match(r"\s*from (pipeline_lib[\w.]*) import (.+)", line):
+                names = [
+                    each.split()[0] for each in whole[2].split("#")[0].split(",") if each.strip()
+                ]
+                waiting += [whole[1], *(f"{whole[1]}.{each}" for each in names)]
+            elif whole := re.match(r"\s*import (pipeline_lib[\w.]*)", line):
+                waiting.append(whole[1])
+    return found
+
+
+def unbroken(parentheses):
+    return parentheses[1].replace("\n", " ") if "\n" in parentheses[1] else parentheses[0]
+
+
+def test_a_change_of_any_module_changes_the_stages_that_reach_it_and_no_other(monkeypatch):
+    changed = None
+    monkeypatch.setattr(provenance, "_module_digest", lambda path: "b" if path == changed else "a")
+    before = {stage: code_digest(f"pipeline_lib.stages.{stage}", ROOT) for stage in STAGES}
+    told = {stage: reached(stage) for stage in STAGES}
+    for changed in (ROOT / "pipeline_lib").rglob("*.py"):
+        module = ".".join(changed.relative_to(ROOT).with_suffix("").parts)
+        others = {
+            stage
+            for stage in STAGES
+            if code_digest(f"pipeline_lib.stages.{stage}", ROOT) != before[stage]
+        }
+        if changed.stem != "__init__":
+            assert others == {stage for stage in STAGES if module in told[stage]}, module
+
+
+def test_other_comments_and_docstrings_leave_the_digest_of_every_stage(tmp_path):
+    before = {stage: code_digest(f"pipeline_lib.stages.{stage}", ROOT) for stage in STAGES}
+    shutil.copytree(ROOT / "pipeline_lib", tmp_path / "pipeline_lib")
+    for path in (tmp_path / "pipeline_lib").rglob("*.py"):
+        path.write_text(reworded(path.read_text()))
+    after = {stage: code_digest(f"pipeline_lib.stages.{stage}", tmp_path) for stage in STAGES}
+    assert after == before
+
+
+def reworded(text):
+    """Give a module another first comment and other docstrings."""
+    lines = text.splitlines()
+    for node in ast.walk(ast.parse(text)):
+        body = getattr(node, "body", None)
+        first = body[0] if isinstance(body, list) and body else None
+        value = first.value if isinstance(first, ast.Expr) else None
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            before, quotes, after = lines[first.end_lineno - 1].rpartition('"""')
+            lines[first.end_lineno - 1] = f"{before} Reworded.{quotes}{after}  # here, too"
+    return "\n".join(["# Another comment.", *lines, ""])

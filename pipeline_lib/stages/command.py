@@ -6,8 +6,10 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from pipeline_lib.errors import InputError
+from pipeline_lib.files import storage_error
 
 
 def stage_parser(description: str | None) -> argparse.ArgumentParser:
@@ -20,12 +22,18 @@ def stage_parser(description: str | None) -> argparse.ArgumentParser:
 
 
 def run_stage(main: Callable[[], None]) -> None:
-    """Run a stage's `main`; a bad input ends it with one sentence and exit status 1."""
+    """Run a stage's `main`; a bad input or disk ends it with one sentence and exit status 1."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
     try:
         main()
     except InputError as error:
         logging.getLogger(__name__).error("Error: %s", error)
+        sys.exit(1)
+    except Exception as error:
+        told = storage_error(error, Path.cwd())
+        if told is None:
+            raise
+        logging.getLogger(__name__).error("Error: %s", told)
         sys.exit(1)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         # All is written. What torch does among processes now and then aborts at the very end, when

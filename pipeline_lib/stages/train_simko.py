@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from pipeline_lib.errors import InputError
 from pipeline_lib.models.simko import SimkoGenerator, SimkoSettings
 from pipeline_lib.models.simko_discriminator import DiscriminatorSettings, SimkoDiscriminator
 from pipeline_lib.models.simko_regressor import SimkoRegressor
@@ -17,6 +18,8 @@ from pipeline_lib.training.simko_judges import ClassJudge, Judge, RegressionJudg
 def main() -> None:
     """Train one model on one fold."""
     arguments = training_parser(__doc__).parse_args()
+    if arguments.unpaired is None:
+        raise InputError("simko trains without pairs; name the table of draws with --unpaired.")
     job = job_of(arguments)
     table = pd.read_csv(arguments.unpaired, dtype={"patient": str})
     dataset = UnpairedSlices(job.folders["train"], table, job.run_seed, job.seen, job.held)

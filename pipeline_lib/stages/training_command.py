@@ -8,6 +8,7 @@ from pipeline_lib.slices.datasets import PairedSlices
 from pipeline_lib.slices.selection import Augmentation, Channels, Patches, Selection
 from pipeline_lib.stages.command import stage_parser
 from pipeline_lib.training.job import SLICE_ALONE, Job
+from pipeline_lib.training.settings import OF_THE_MACHINE
 
 
 def training_parser(description: str | None) -> argparse.ArgumentParser:
@@ -18,25 +19,30 @@ def training_parser(description: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--split", type=Path, required=True, help="table of the patient split")
     parser.add_argument(
-        "--unpaired", type=Path, required=True, help="table of draws; paired systems don't read it"
+        "--unpaired", type=Path, help="table of draws, of systems that train without pairs"
     )
     parser.add_argument("--fold", type=int, required=True, help="which fold of the split")
     parser.add_argument("--code", required=True, help="digest of the code, for the checkpoint")
     parser.add_argument("--checkpoints", type=Path, required=True, help="folder, kept when killed")
     parser.add_argument("--output", type=Path, required=True, help="folder of the trained model")
+    # Settings of the model, too; they change nothing of what it learns, and stand apart so that
+    # another value trains nothing again.
+    parser.add_argument("--workers", type=int, help="processes that read slices")
+    parser.add_argument("--checkpoint-seconds", type=float, help="time between two checkpoints")
     return parser
 
 
 def job_of(arguments: argparse.Namespace) -> Job:
     """Give the job that a training stage was called for."""
     options = arguments.options
+    given = {name: getattr(arguments, name) for name in OF_THE_MACHINE}
     return Job(
         slices=tuple(arguments.slices),
         split=arguments.split,
         fold=arguments.fold,
         experiment=options["experiment"],
         seed=options["seed"],
-        model=options["model"],
+        model=options["model"] | {name: each for name, each in given.items() if each is not None},
         pairs=tuple((source, target) for source, target in options["pairs"]),
         unseen=tuple(options["unseen"]),
         code=arguments.code,

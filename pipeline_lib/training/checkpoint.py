@@ -1,11 +1,7 @@
 """Checkpoints: everything that a killed training needs to go on as if nothing had happened."""
 
-import fcntl
 import hashlib
 import json
-import logging
-import os
-import socket
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,8 +16,7 @@ from torch.optim import Optimizer
 
 from pipeline_lib.errors import InputError
 from pipeline_lib.files import written_whole
-
-log = logging.getLogger(__name__)
+from pipeline_lib.training.ownership import PATIENCE_SECONDS, Ownership, owned
 
 
 @dataclass(frozen=True)
@@ -54,35 +49,24 @@ class Checkpoint:
         return self.folder / f"{self.digest}-losses.csv"
 
     @contextmanager
-    def locked(self, holds: bool = True) -> Iterator[None]:
-        """Hold this checkpoint against other processes; the system lets go of it at any death.
+    def locked(
+        self, holds: bool = True, patience: float = PATIENCE_SECONDS
+    ) -> Iterator[Ownership | None]:
+        """Own this checkpoint against all other processes, also those of other machines.
 
         Of several processes of one training, one `holds` it for all.
 
         Raises
         ------
         InputError
-            If another process trains on it.
+            If another process, which lives on for `patience` seconds, trains on it.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         if not holds:
-            yield
+            yield None
             return
-        with (self.folder / f"{self.digest}.lock").open("a+") as lock:
-            try:
-                fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except (BlockingIOError, PermissionError):
-                lock.seek(0)
-                raise InputError(
-                    f"{self.path} is in use by {lock.read().strip() or 'another process'}; "
-                    "wait for it or stop it."
-                ) from None
-            except OSError as error:
-                log.warning("%s can't be locked here (%s); train it once only", self.path, error)
-            lock.truncate(0)
-            lock.write(f"process {os.getpid()} on {socket.gethostname()}")
-            lock.flush()
-            yield
+        with owned(self.path, patience) as ownership:
+            yield ownership
 
     def save(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
         """Replace the checkpoint by these tensors and this state (anything JSON can say)."""

@@ -27,7 +27,7 @@ from pipeline_lib.training.machine import Machine, this_machine
 from pipeline_lib.training.method import Method
 from pipeline_lib.training.preflight import Preflight, check_memory, preflight
 from pipeline_lib.training.processes import Processes, joined_processes
-from pipeline_lib.training.settings import LoopSettings, settings_of
+from pipeline_lib.training.settings import OF_THE_MACHINE, LoopSettings, settings_of
 from pipeline_lib.training.validation import Validation
 
 log = logging.getLogger(__name__)
@@ -268,7 +268,7 @@ class Job:
 
     def _digest(self, tables: Listing[Path]) -> str:
         settings = {
-            "model": dict(self.model),
+            "model": [each for each in self.model.items() if each[0] not in OF_THE_MACHINE],
             "pairs": self.pairs,
             "unseen": self.unseen,
             "run_seed": self.run_seed,

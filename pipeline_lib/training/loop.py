@@ -16,10 +16,11 @@ from pipeline_lib.training.checkpoint import Checkpoint, optimizer_tensors, rest
 from pipeline_lib.training.journal import Journal
 from pipeline_lib.training.machine import Machine
 from pipeline_lib.training.method import Method, Phase
+from pipeline_lib.training.ownership import Ownership
 from pipeline_lib.training.processes import Processes
 from pipeline_lib.training.progress import Progress
 from pipeline_lib.training.settings import LoopSettings
-from pipeline_lib.training.signals import stop_requests
+from pipeline_lib.training.signals import stop_requests, unheard_by_children
 from pipeline_lib.training.validation import Validation
 
 log = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ class Training:
         self.journal = Journal(checkpoint.losses, processes.is_first)
         self.average = WeightAverage(method.model, settings.average)
         self.best: dict[str, Tensor] = {}
+        self._ownership: Ownership | None = None
 
     def run(self) -> dict[str, dict[str, Tensor]]:
         """Train to the end and give the weights of each network.
@@ -80,6 +82,7 @@ class Training:
         Every step is a function of the seed, its number and the weights before it, so a training
         that was stopped at any moment and started again ends in the same weights (on a CPU with
         the same number of threads, to the last bit). SIGTERM and SIGINT end it with a checkpoint.
+        Of several processes the first one owns the checkpoint; the others read it after that.
 
         Raises
         ------
@@ -88,15 +91,17 @@ class Training:
         SystemExit
             After a signal.
         """
-        with self.checkpoint.locked(self.processes.is_first), stop_requests() as requests:
-            self._resume()
-            self._started = self._saved = time.monotonic()
-            while self.progress.phase < len(self.method.phases):
-                self._run_phase(self.method.phases[self.progress.phase], requests)
-                self.progress.phase += 1
-                self.progress.phase_start = self.progress.step
-                self.progress.without_better = 0
-                self._save()
+        with self.checkpoint.locked(self.processes.is_first) as self._ownership:
+            self.processes.meet()
+            with stop_requests() as requests:
+                self._resume()
+                self._started = self._saved = time.monotonic()
+                while self.progress.phase < len(self.method.phases):
+                    self._run_phase(self.method.phases[self.progress.phase], requests)
+                    self.progress.phase += 1
+                    self.progress.phase_start = self.progress.step
+                    self.progress.without_better = 0
+                    self._save()
         with self.average.applied():
             weights = self.best or {name: value.clone() for name, value in self._weights().items()}
         return {name: _within(f"{name}.", weights) for name in self.method.networks()}
@@ -104,10 +109,12 @@ class Training:
     def _run_phase(self, phase: Phase, requests: list[int]) -> None:
         progress, settings, processes = self.progress, self.settings, self.processes
         end = progress.phase_start + phase.steps
-        for batch in batches(
-            self.dataset, progress.step, end, settings.batch_size, settings.workers,
-            processes.rank, processes.count,
-        ):  # fmt: skip
+        with unheard_by_children():
+            loader = batches(
+                self.dataset, progress.step, end, settings.batch_size, settings.workers,
+                processes.rank, processes.count,
+            )  # fmt: skip
+        for batch in loader:
             torch.manual_seed(_seed_of_step(self.seed, progress.step, processes.rank))
             in_phase = progress.step - progress.phase_start
             self._step(phase.name, in_phase, batch.to(self.machine.device))
@@ -198,7 +205,8 @@ class Training:
         return tensors
 
     def _save(self) -> None:
-        if self.processes.is_first:
+        if self._ownership is not None:
+            self._ownership.confirm()
             self.progress.seconds, self._started = self._seconds(), time.monotonic()
             self.progress.losses_bytes = self.journal.size()
             self.progress.averaged = self.average.updates

@@ -40,6 +40,11 @@ class Processes:
         """Whether this process writes log, losses and checkpoints."""
         return self.rank == 0
 
+    def meet(self) -> None:
+        """Wait until every process is here."""
+        if self.count > 1:
+            dist.barrier()
+
     def average_gradients(self, weights: Iterable[Tensor]) -> None:
         """Replace each gradient by the mean over the processes, in one message."""
         if self.count == 1:

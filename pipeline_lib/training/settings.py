@@ -8,6 +8,8 @@ from pipeline_lib.errors import InputError
 from pipeline_lib.training.machine import Precision
 from pipeline_lib.training.processes import Processes
 
+# Settings of every system that change nothing of what is learned.
+OF_THE_MACHINE = ("workers", "checkpoint_seconds")
 Settings = TypeVar("Settings")
 
 

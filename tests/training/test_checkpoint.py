@@ -74,7 +74,7 @@ def test_two_processes_never_train_on_one_checkpoint(checkpoint):
     try:
         assert process.stdout.readline() == "held\n"
         told = pytest.raises(InputError, match=f"in use by process {process.pid} on")
-        with told, checkpoint.locked():
+        with told, checkpoint.locked(patience=0):
             pass
     finally:
         process.kill()

@@ -204,3 +204,36 @@ def test_pgan_is_trained_with_the_features_of_a_vgg16_where_there_is_one(data):
     assert {path.name for path in (data / "vgg").iterdir()} == {
         "card.json", "losses.csv", "model.safetensors", "discriminator.safetensors",
     }  # fmt: skip
+
+
+def checkpoint_of(data, monkeypatch, words):
+    """Settings and checkpoint's name of the training that a command line would begin."""
+    found = []
+    monkeypatch.setattr(job, "preflight", lambda *_: job.Preflight({}, 0.0, 0.0))
+
+    def begin(method, dataset, validation, settings, seed, checkpoint, *_):
+        found.extend([checkpoint.digest, settings])
+        raise Begun
+
+    monkeypatch.setattr(job, "Training", begin)
+    with pytest.raises(Begun):
+        run_here(words)
+    return found
+
+
+def test_what_a_training_takes_of_the_machine_leaves_its_checkpoint(data, monkeypatch):
+    words = arguments(data, tiny("unet"), "machine")
+    first, _ = checkpoint_of(data, monkeypatch, words)
+    own = [*words, "--workers", "2", "--checkpoint-seconds", "7.5"]
+    second, settings = checkpoint_of(data, monkeypatch, own)
+    assert second == first
+    assert (settings.workers, settings.checkpoint_seconds) == (2, 7.5)
+    other, _ = checkpoint_of(data, monkeypatch, arguments(data, tiny("unet", steps=3), "machine"))
+    assert other != first
+
+
+def test_a_system_without_pairs_asks_for_the_table_of_draws(data):
+    words = arguments(data, tiny("simko"), "without")
+    place = words.index("--unpaired")
+    with pytest.raises(InputError, match="name the table of draws with --unpaired"):
+        run_here([*words[:place], *words[place + 2 :]])

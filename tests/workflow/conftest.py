@@ -6,7 +6,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+import yaml
+from skimage import io
 
 ROOT = Path(__file__).parents[2]
 TINY = Path(__file__).with_name("tiny.yaml")
@@ -45,3 +48,22 @@ def snakemake():
         return done
 
     return call
+
+
+@pytest.fixture(scope="session")
+def finished(snakemake, tmp_path_factory):
+    """Folder of a finished run on the tiny configuration."""
+    folder = tmp_path_factory.mktemp("tiny")
+    (folder / "pictures").mkdir()
+    disc = np.hypot(*(np.indices((60, 50)) - 25)) < 20
+    for name, grey in (("pd", 200), ("t2", 90)):
+        io.imsave(folder / f"pictures/{name}.png", (grey * disc).astype(np.uint8))
+    snakemake(folder, "results/report.html")
+    return folder
+
+
+def write_config(folder, **changes):
+    config = yaml.safe_load(TINY.read_text()) | changes
+    path = Path(folder) / "config.yaml"
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    return path

@@ -68,7 +68,7 @@ def test_the_target_makes_the_scans_their_truth_and_nothing_more(together):
     }  # fmt: skip
     assert {path.name for path in together.parent.iterdir()} == {"pelvis"}
     assert {path.name for path in (together.parents[1]).iterdir()} == {
-        "benchmarks", "logs", "run.json", "simulate",
+        "benchmarks", "code.json", "jobs.csv", "logs", "run.json", "simulate",
     }  # fmt: skip
 
 

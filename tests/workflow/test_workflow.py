@@ -1,38 +1,19 @@
 """The workflow itself, run on a tiny configuration."""
 
 import json
+import platform
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from skimage import io
 
 from pipeline_lib.cli import main
-from tests.workflow.conftest import ROOT, TINY, planned
+from tests.crate.validator import problems
+from tests.workflow.conftest import ROOT, TINY, planned, write_config
 
 pytestmark = pytest.mark.workflow
-
-
-@pytest.fixture(scope="module")
-def finished(snakemake, tmp_path_factory):
-    """Folder of a finished run on the tiny configuration."""
-    folder = tmp_path_factory.mktemp("tiny")
-    (folder / "pictures").mkdir()
-    disc = np.hypot(*(np.indices((60, 50)) - 25)) < 20
-    for name, grey in (("pd", 200), ("t2", 90)):
-        io.imsave(folder / f"pictures/{name}.png", (grey * disc).astype(np.uint8))
-    snakemake(folder, "results/report.html")
-    return folder
-
-
-def write_config(folder, **changes):
-    config = yaml.safe_load(TINY.read_text()) | changes
-    path = Path(folder) / "config.yaml"
-    path.write_text(yaml.safe_dump(config, sort_keys=False))
-    return path
 
 
 def test_a_run_ends_in_a_report_and_in_tables(finished):
@@ -103,6 +84,22 @@ def test_every_job_leaves_a_log_and_a_benchmark(finished):
     for rule in ("simulate", "correct_bias", "register", "train", "evaluate", "report"):
         assert list((finished / "results/logs").rglob(f"{rule}*"))
         assert list((finished / f"results/benchmarks/{rule}").rglob("*.tsv"))
+
+
+def test_a_run_records_every_job_with_its_code_and_its_cost(finished, monkeypatch, tmp_path):
+    results = finished / "results"
+    run = json.loads((results / "run.json").read_text())
+    assert run["started"] < run["ended"]
+    assert run["packages"]["stages"]["python"] == platform.python_version()
+    jobs = pd.read_csv(results / "jobs.csv", keep_default_na=False)
+    folder = results / "benchmarks"
+    made = {str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.tsv")}
+    assert set(jobs["rule"] + "/" + jobs["job"].where(jobs["job"] != "", jobs["rule"])) == made
+    assert all(jobs["code"])
+    trained = jobs[(jobs["rule"] == "train") & jobs["job"].str.contains("simko")]
+    assert set(trained["code"].str.partition("@")[0]) == {"train_simko"}
+    assert main(["crate", str(results), "--output", str(tmp_path / "crate")]) == 0
+    assert problems(tmp_path / "crate", monkeypatch) == []
 
 
 def test_a_second_run_does_nothing(finished, snakemake):

@@ -1,12 +1,17 @@
 # All Python of the graph: the configuration, what the wildcards may be, and the functions that
 # say which files and which settings a rule gets.
 
+import atexit
 import json
+import math
+import os
 import platform
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import snakemake
 from snakemake.exceptions import WorkflowError
@@ -18,6 +23,7 @@ sys.path.insert(0, str(ROOT))
 from pipeline_lib.checks import kind_of, transfers_one_pair
 from pipeline_lib.configuration import read_configuration
 from pipeline_lib.errors import InputError
+from pipeline_lib.files import StorageError, check_room
 from pipeline_lib.imaging.bids import (
     find_dseg,
     find_patients,
@@ -26,11 +32,36 @@ from pipeline_lib.imaging.bids import (
     scan_name,
 )
 from pipeline_lib.imaging.sidecars import inherited_sidecars, sidecar_of
+from pipeline_lib.machine import describe_machine, packages_of
 from pipeline_lib.phantom.options import patient_names, simulation_options
 from pipeline_lib.provenance import code_digest, commit_of, has_changes
+from pipeline_lib.runs import end_run, start_run
 from pipeline_lib.signal.sequences import Sequence
+from pipeline_lib.sizes import predicted_patients, scan_shape, slice_pixels, stored_pixels
 from pipeline_lib.slices.leaked import check_leaked_settings, is_leaked
 from pipeline_lib.slices.split import make_split
+from pipeline_lib.why.modules import record_code
+
+
+def uses_conda():
+    methods = workflow.deployment_settings.deployment_method
+    return any(method.name == "CONDA" for method in methods)
+
+
+# Snakemake itself would speak of a failed `conda info`.
+if workflow.is_main_process and uses_conda() and not shutil.which("conda"):
+    raise WorkflowError(
+        "--use-conda was given, but no conda is on the path: run `make setup` once and leave "
+        "--use-conda out, or install conda (24.7.1 or newer)."
+    )
+
+
+# Snakemake itself would end in a traceback, in a dry run too.
+if workflow.is_main_process and not os.access(Path.cwd(), os.W_OK):
+    raise WorkflowError(
+        f"{Path.cwd()} can't be written: give yourself the permission, mount it for writing, or "
+        "name another folder with --directory; the same command then goes on from here."
+    )
 
 
 def tell(notices):
@@ -122,11 +153,6 @@ wildcard_constraints:
 # The environment of the stages --------------------------------------------------------------
 
 
-def uses_conda():
-    methods = workflow.deployment_settings.deployment_method
-    return any(method.name == "CONDA" for method in methods)
-
-
 def stages_path():
     """Where the stages' Python is: conda says so itself; else .venv/stages, where `make` put it."""
     made_by_make = ROOT / ".venv/stages/bin"
@@ -137,17 +163,11 @@ def stages_path():
 
 def check_stages_python():
     """Stop before any job where the stages would find no torch and no ANTs to import."""
-    if uses_conda():
-        if not shutil.which("conda"):
-            raise WorkflowError(
-                "--use-conda was given, but there is no conda on this machine: install conda "
-                "(24.7.1 or newer), or run `make setup` once and leave the option out."
-            )
-        return
-    if (ROOT / ".venv/stages/bin").exists():
+    if uses_conda() or (ROOT / ".venv/stages/bin").exists():
         return
     question = "import importlib.util as u, sys; sys.exit(not all(map(u.find_spec, sys.argv[1:])))"
-    if subprocess.run(["python", "-c", question, "torch", "ants", "nibabel"]).returncode != 0:
+    command = ["python", "-c", question, "torch", "ants", "nibabel"]
+    if not shutil.which("python") or subprocess.run(command).returncode != 0:
         raise WorkflowError(
             "The Python on the path lacks torch, ants or nibabel, which the stages import: "
             "run `make setup` once, or add --use-conda."
@@ -158,21 +178,49 @@ if workflow.is_main_process:
     check_stages_python()
 
 # ITK takes all cores unless told; the other libraries follow what Snakemake exports.
-# PYTHONPATH makes pipeline_lib importable in every environment and working directory.
+# PYTHONPATH makes pipeline_lib importable in every environment and working directory. A conda
+# environment would see what its user installed with `pip install --user`, too.
 shell.prefix(
     f"set -euo pipefail; export PATH={stages_path()} PYTHONPATH={ROOT} MPLBACKEND=Agg "
+    f"{'PYTHONNOUSERSITE=1 ' if uses_conda() else ''}"
     "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS=$OMP_NUM_THREADS; "
 )
 
 
 onstart:
-    # For the report; not an input of it, so that a commit alone reruns nothing.
-    Path("results").mkdir(exist_ok=True)
-    Path("results/run.json").write_text(json.dumps(describe_run(), indent=2))
+    # For the report and the crate; not an input of them, so that a commit alone reruns nothing.
+    record(start_run, describe_run())
+    record(record_code, ROOT)
+    atexit.register(tell_refusal, Path("results").absolute())
+
+
+onsuccess:
+    record(end_run, "finished")
+
+
+onerror:
+    record(end_run, "failed")
+
+
+def record(write, content):
+    """Keep what runs in the results folder; one that can't be written stops before any job."""
+    try:
+        write(Path("results"), content)
+    except (InputError, StorageError) as error:
+        raise WorkflowError(str(error)) from None
+
+
+def tell_refusal(results):
+    """Say once more, in the end, that the disk is full: the stage's log had no room for it."""
+    try:
+        check_room(results)
+    except StorageError as error:
+        sys.stderr.write(f"Error: {error}\n")
 
 
 def describe_run():
-    """What is running: the commit of the workflow, its settings, the versions of its driver."""
+    """What is running: the commit of the workflow, its settings, its packages, its machine."""
+    machine = describe_machine()
     return {
         "configuration": CONFIGURATION,
         "commit": commit_of(ROOT),
@@ -181,7 +229,49 @@ def describe_run():
             "snakemake": snakemake.__version__,
             "python (driver)": platform.python_version(),
         },
+        "packages": {name: packages_of(path) for name, path in environments().items()},
+        "machine": machine,
+        "rules": given_to_rules(has_gpus=bool(machine["gpus"]) or not workflow.local_exec),
     }
+
+
+def environments():
+    """Folders of Snakemake's own environment and of those of the stages."""
+    found = {"driver": Path(sys.prefix)}
+    if uses_conda():
+        for made in workflow.dag.conda_envs.values():
+            name = Path(made.file.get_path_or_uri(secret_free=True)).stem
+            found[name] = Path(made.address)
+        return found
+    made_by_make = ROOT / ".venv/stages"
+    python = shutil.which("python")
+    if made_by_make.exists():
+        found["stages"] = made_by_make
+    elif python:
+        found["stages"] = Path(python).parents[1]
+    return found
+
+
+def given_to_rules(has_gpus):
+    """Code, cores and GPUs of each rule, for each model where they depend on it."""
+
+    def given(made, wildcards=None):
+        code, cores, gpus = (made.params.code, *map(made.resources.get, ("_cores", "gpu")))
+        cores, gpus = (x.evaluate(wildcards) if x.is_evaluable() else x for x in (cores, gpus))
+        return {
+            "code": code(wildcards) if callable(code) else code,
+            "cores": min(cores.value or 1, workflow.cores if workflow.local_exec else math.inf),
+            "gpus": (gpus.value or 0) if has_gpus else 0,
+        }
+
+    found = {}
+    for made in filter(lambda made: "code" in made.params.keys(), workflow.rules):
+        if "model" in made.wildcard_names:
+            models = {f"{made.name} {model}": SimpleNamespace(model=model) for model in MODELS}
+            found |= {name: given(made, wildcards) for name, wildcards in models.items()}
+        else:
+            found[made.name] = given(made)
+    return found
 
 
 # Settings and code that a rule depends on ------------------------------------------------------
@@ -192,15 +282,30 @@ def as_options(**sections):
     return json.dumps(sections)
 
 
-def dataset_options(*sections, seeded=False):
-    """Options of a rule with a dataset: the named sections of it, and the seed if it draws."""
+def dataset_options(*sections, contrasts=None, seeded=False):
+    """Options of a rule with a dataset: the named sections of it, and the seed if it draws.
+
+    Of the contrasts it gets the names (`contrasts=list`), or all that stands below them
+    (`contrasts=dict`), so that a corrected echo time of real scans moves no image.
+    """
 
     def options(wildcards):
         dataset = DATASETS[wildcards.dataset]
-        seed = {"seed": CONFIGURATION["seed"]} if seeded else {}
-        return as_options(**seed, **{section: dataset[section] for section in sections})
+        read = {section: dataset[section] for section in sections}
+        if contrasts:
+            read["contrasts"] = contrasts(dataset["contrasts"])
+        if seeded:
+            read["seed"] = CONFIGURATION["seed"]
+        return as_options(**read)
 
     return options
+
+
+def correct_bias_options(wildcards):
+    """The reference counts only where nothing is corrected: its mask is every scan's then."""
+    corrected = DATASETS[wildcards.dataset]["correct_bias"]["activate"]
+    sections = ("correct_bias",) if corrected else ("correct_bias", "reference")
+    return dataset_options(*sections, contrasts=list)(wildcards)
 
 
 def simulate_options(wildcards):
@@ -241,9 +346,9 @@ def model_of(wildcards):
 
 
 def train_options(wildcards):
-    # How many threads and GPUs a training takes changes nothing of what it learns.
+    # What a training takes of the machine changes nothing of what it learns: resources tell it.
     settings = model_of(wildcards)
-    machine = ("threads", "gpus")
+    machine = ("threads", "gpus", "workers", "checkpoint_seconds")
     return as_options(
         seed=CONFIGURATION["seed"],
         experiment=wildcards.experiment,
@@ -251,6 +356,13 @@ def train_options(wildcards):
         pairs=trainings(wildcards.experiment)[wildcards.model],
         unseen=EXPERIMENTS[wildcards.experiment]["unseen"],
     )
+
+
+def training_split(wildcards):
+    """What a training depends on of the split; who is tested besides as seen is no part of it."""
+    settings = split_settings(wildcards.experiment)
+    split = {key: value for key, value in settings["split"].items() if key != "seen"}
+    return as_options(**settings | {"split": split})
 
 
 def evaluate_options(wildcards):
@@ -363,15 +475,22 @@ def fold_count(experiment):
     return EXPERIMENTS[experiment]["split"].get("folds", 1)
 
 
-def raw_input(wildcards):
+def raw_images(wildcards):
     """Files that hold a session's raw scans: themselves, or the folder that a rule makes."""
     dataset, session = wildcards.dataset, wildcards.session
     kind = kind_of(DATASETS[dataset])
     if kind == "virtual":
-        return f"results/simulate/{dataset}/{session}"
+        return [f"results/simulate/{dataset}/{session}"]
     if kind == "dicom":
-        return f"results/convert_dicom/{dataset}/{session}"
-    scans = raw_scans(wildcards)
+        return [f"results/convert_dicom/{dataset}/{session}"]
+    return raw_scans(wildcards)
+
+
+def raw_input(wildcards):
+    """A session's raw scans, and the sidecars that lie beside those of a BIDS folder."""
+    scans = raw_images(wildcards)
+    if kind_of(DATASETS[wildcards.dataset]) in ("virtual", "dicom"):
+        return scans
     sidecars = [path for scan in scans for path in [*inherited_sidecars(scan), sidecar_of(scan)]]
     return [*scans, *dict.fromkeys(str(path) for path in sidecars if path.exists())]
 
@@ -466,6 +585,12 @@ def external_slices(wildcards):
     return slices_of(wildcards.dataset)
 
 
+def unpaired_draws(wildcards):
+    """The draws of the systems that train without pairs; nothing for the others."""
+    without_pairs = model_of(wildcards)["system"].startswith("simko")
+    return [f"results/unpair/{wildcards.experiment}.csv"] if without_pairs else []
+
+
 def leaked_slices(wildcards):
     """The slices that a leaked split deals out; an honest one knows patients alone."""
     leaked = is_leaked(EXPERIMENTS[wildcards.experiment]["split"])
@@ -558,10 +683,134 @@ def dicom_folder(wildcards):
     return str(find_patients(DATASETS[wildcards.dataset]["dicom"]["root"])[wildcards.session])
 
 
-def memory(megabytes):
-    """Memory that doubles with every retry (the retries themselves stand in the profile)."""
+# What a job is given -----------------------------------------------------------------------------
+# Of size, in millions of voxels: from the configuration, and from the headers of a first session.
+
+# Two more Snakemakes run beside the command of a cluster job.
+SNAKEMAKES_MB = 400
+LEAST_MB = 1000
+
+
+@cache
+def shape_of(dataset):
+    sessions = RAW_SCANS[dataset].values()
+    return scan_shape(DATASETS[dataset], map(Path, next(iter(sessions), {}).values()))
+
+
+@cache
+def patient_count(dataset):
+    return len(patients_of(dataset))
+
+
+def dataset_of(wildcards):
+    """The dataset that a job's patients are of."""
+    own = getattr(wildcards, "dataset", None)
+    return own or EXPERIMENTS[wildcards.experiment]["dataset"]
+
+
+def scan_size(wildcards):
+    """Of a scan of one contrast."""
+    return math.prod(shape_of(dataset_of(wildcards))) / 1e6
+
+
+def session_size(wildcards):
+    """Of all contrasts of a session."""
+    return scan_size(wildcards) * len(DATASETS[dataset_of(wildcards)]["contrasts"])
+
+
+def registration_size(wildcards):
+    """Of a scan, and of the displacements of its voxels where they are sought."""
+    deforms = DATASETS[wildcards.dataset]["register"]["transform"] == "syn"
+    return scan_size(wildcards) * (4 if deforms else 1)
+
+
+def registrations_size(wildcards):
+    return registration_size(wildcards) * len(DATASETS[wildcards.dataset]["contrasts"])
+
+
+def slices_size(wildcards):
+    """Of a patient's slices of one contrast, all sessions together."""
+    dataset = dataset_of(wildcards)
+    sessions = math.ceil(len(RAW_SCANS[dataset]) / max(1, patient_count(dataset)))
+    return sessions * stored_pixels(DATASETS[dataset], shape_of(dataset)) / 1e6
+
+
+def store_size(wildcards):
+    """Of a patient's slices, all contrasts."""
+    return slices_size(wildcards) * len(DATASETS[dataset_of(wildcards)]["contrasts"])
+
+
+def prediction_size(wildcards):
+    """Of all images that a model predicts of a patient."""
+    alone = hasattr(wildcards, "model") and transfers_one_pair(model_of(wildcards))
+    pairs = 1 if alone else len(pairs_on(wildcards.experiment, dataset_of(wildcards)))
+    return slices_size(wildcards) * pairs
+
+
+def predictions_size(wildcards):
+    """Of all images that a model predicts in a fold."""
+    dataset, experiment = dataset_of(wildcards), EXPERIMENTS[wildcards.experiment]
+    patients = patient_count(dataset)
+    if dataset == experiment["dataset"]:
+        patients = predicted_patients(experiment["split"], patients)
+    return prediction_size(wildcards) * patients
+
+
+def evaluation_size(wildcards):
+    """Of a patient's slices and what is predicted of them, which is held in fewer copies."""
+    return store_size(wildcards) + 0.2 * prediction_size(wildcards)
+
+
+def memory(megabytes, size=None, each=0):
+    """Memory: a stage's own, and so much for each million voxels. It doubles with every retry
+    (the retries themselves stand in the profile)."""
 
     def mem_mb(wildcards, attempt):
-        return megabytes * 2 ** (attempt - 1)
+        needed = megabytes + (each * size(wildcards) if size else 0) + SNAKEMAKES_MB
+        return max(LEAST_MB, math.ceil(needed / 500) * 500) * 2 ** (attempt - 1)
 
     return mem_mb
+
+
+def minutes(least, size=None, each=0):
+    """Time: a stage's own, and so many minutes for each million voxels; it doubles as well."""
+
+    def runtime(wildcards, attempt):
+        needed = least + (each * size(wildcards) if size else 0)
+        return math.ceil(needed / 10) * 10 * 2 ** (attempt - 1)
+
+    return runtime
+
+
+def gpus_of(wildcards):
+    return model_of(wildcards)["gpus"]
+
+
+def workers_of(wildcards):
+    return model_of(wildcards)["workers"]
+
+
+def checkpoint_seconds_of(wildcards):
+    return str(model_of(wildcards)["checkpoint_seconds"])
+
+
+def one_gpu(wildcards):
+    """For what follows a training: a GPU if it had any."""
+    return min(gpus_of(wildcards), 1)
+
+
+def training_size(wildcards):
+    """Of the images in one part of a batch."""
+    model = model_of(wildcards)
+    whole = slice_pixels(DATASETS[dataset_of(wildcards)])
+    pixels = min(whole, model.get("patch_size", math.inf) ** 2)
+    return pixels * model["batch_size"] / model["accumulate"] / 1e6
+
+
+def training_memory(wildcards, attempt):
+    """On the processor the batch counts; beside a GPU each process, and those that read for it."""
+    model = model_of(wildcards)
+    readers = 500 * model["workers"]
+    if model["gpus"]:
+        return memory(model["gpus"] * (6000 + readers))(wildcards, attempt)
+    return memory(2500 + readers, training_size, 6000)(wildcards, attempt)

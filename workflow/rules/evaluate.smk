@@ -16,8 +16,8 @@ rule evaluate:
         "../../envs/evaluation.yaml"
     threads: 1
     resources:
-        mem_mb=memory(3000),
-        runtime=60,
+        mem_mb=memory(500, evaluation_size, 110),
+        runtime=minutes(60, predictions_size, 0.1),
     params:
         options=evaluate_options,
         code=code("evaluate"),
@@ -42,8 +42,8 @@ rule evaluate_baselines:
         "../../envs/evaluation.yaml"
     threads: 1
     resources:
-        mem_mb=memory(3000),
-        runtime=60,
+        mem_mb=memory(500, evaluation_size, 110),
+        runtime=minutes(60, predictions_size, 0.1),
     params:
         options=evaluate_options,
         code=code("evaluate_baselines"),
@@ -69,8 +69,8 @@ rule evaluate_external:
         "../../envs/evaluation.yaml"
     threads: 1
     resources:
-        mem_mb=memory(3000),
-        runtime=60,
+        mem_mb=memory(500, evaluation_size, 110),
+        runtime=minutes(60, predictions_size, 0.1),
     params:
         options=evaluate_options,
         code=code("evaluate"),
@@ -95,8 +95,8 @@ rule evaluate_baselines_external:
         "../../envs/evaluation.yaml"
     threads: 1
     resources:
-        mem_mb=memory(3000),
-        runtime=60,
+        mem_mb=memory(500, evaluation_size, 110),
+        runtime=minutes(60, predictions_size, 0.1),
     params:
         options=evaluate_options,
         code=code("evaluate_baselines"),

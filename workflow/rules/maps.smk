@@ -15,8 +15,8 @@ rule fit_maps:
         "../../envs/training.yaml"
     threads: 1
     resources:
-        mem_mb=memory(3000),
-        runtime=30,
+        mem_mb=memory(600, store_size, 20),
+        runtime=minutes(20, store_size, 0.2),
     params:
         truth=named("--truth", truth_folder),
         options=fit_options,
@@ -61,8 +61,8 @@ rule map_tissues:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=memory(3000),
-        runtime=30,
+        mem_mb=memory(600, store_size, 20),
+        runtime=minutes(20, predictions_size, 0.05),
     params:
         options=map_tissues_options,
         code=code("map_tissues"),

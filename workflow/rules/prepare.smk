@@ -3,8 +3,9 @@
 
 rule correct_bias:
     input:
-        raw=raw_input,
-        checked="results/check_scans/{dataset}/{session}.json",
+        raw=raw_images,
+        # Bad scans stop here; a check that is made again (another echo time) moves no image.
+        checked=ancient("results/check_scans/{dataset}/{session}.json"),
     output:
         directory("results/correct_bias/{dataset}/{session}"),
     log:
@@ -15,11 +16,11 @@ rule correct_bias:
         "../../envs/imaging.yaml"
     threads: 1
     resources:
-        mem_mb=memory(4000),
-        runtime=60,
+        mem_mb=memory(600, scan_size, 150),
+        runtime=minutes(30, session_size, 2),
     params:
         scans=raw_scans,
-        options=dataset_options("contrasts", "reference", "correct_bias"),
+        options=correct_bias_options,
         code=code("correct_bias"),
     shell:
         "python -m pipeline_lib.stages.correct_bias --scans {params.scans:q}"
@@ -41,11 +42,11 @@ rule register:
         "../../envs/imaging.yaml"
     threads: 1
     resources:
-        mem_mb=memory(4000),
-        runtime=120,
+        mem_mb=memory(600, registration_size, 150),
+        runtime=minutes(30, registrations_size, 2),
     params:
         truth=named("--truth", truth_folder),
-        options=dataset_options("contrasts", "reference", "register", seeded=True),
+        options=dataset_options("reference", "register", contrasts=list, seeded=True),
         code=code("register"),
     shell:
         "python -m pipeline_lib.stages.register --corrected {input.corrected} {params.truth}"
@@ -66,11 +67,11 @@ rule segment:
         "../../envs/imaging.yaml"
     threads: 1
     resources:
-        mem_mb=memory(4000),
-        runtime=60,
+        mem_mb=memory(600, scan_size, 300),
+        runtime=minutes(30, session_size, 2),
     params:
         tissues=tissue_argument,
-        options=dataset_options("contrasts", "reference", "segment", seeded=True),
+        options=dataset_options("reference", "segment", contrasts=list, seeded=True),
         code=code("segment"),
     shell:
         "python -m pipeline_lib.stages.segment --registered {input.registered} {params.tissues}"
@@ -91,10 +92,10 @@ rule scale:
         "../../envs/imaging.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2000),
-        runtime=10,
+        mem_mb=memory(300, scan_size, 50),
+        runtime=minutes(10, session_size, 0.2),
     params:
-        options=dataset_options("contrasts", "reference", "scale"),
+        options=dataset_options("reference", "scale"),
         code=code("scale"),
     shell:
         "python -m pipeline_lib.stages.scale --registered {input.registered}"
@@ -104,7 +105,7 @@ rule scale:
 
 rule bias_quality:
     input:
-        raw=raw_input,
+        raw=raw_images,
         corrected="results/correct_bias/{dataset}/{session}",
         registered="results/register/{dataset}/{session}",
         segmented="results/segment/{dataset}/{session}",
@@ -118,11 +119,11 @@ rule bias_quality:
         "../../envs/imaging.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2000),
-        runtime=10,
+        mem_mb=memory(400, scan_size, 100),
+        runtime=minutes(10, session_size, 0.5),
     params:
         scans=raw_scans,
-        options=dataset_options("contrasts"),
+        options=dataset_options(contrasts=list),
         code=code("bias_quality"),
     shell:
         "python -m pipeline_lib.stages.bias_quality --scans {params.scans:q}"

@@ -13,8 +13,8 @@ rule simulate:
         "../../envs/training.yaml"
     threads: 1
     resources:
-        mem_mb=memory(3000),
-        runtime=20,
+        mem_mb=memory(700, scan_size, 600),
+        runtime=minutes(20, session_size, 0.5),
     params:
         options=simulate_options,
         code=code("simulate"),
@@ -59,10 +59,10 @@ rule convert_dicom:
         "../../envs/imaging.yaml"
     threads: 1
     resources:
-        mem_mb=memory(4000),
-        runtime=60,
+        mem_mb=memory(1500, scan_size, 100),
+        runtime=minutes(30, session_size, 0.5),
     params:
-        options=dataset_options("contrasts", "reference"),
+        options=dataset_options(contrasts=dict),
         code=code("convert_dicom"),
     shell:
         "python -m pipeline_lib.stages.convert_dicom --source {input:q}"
@@ -82,11 +82,11 @@ rule check_scans:
         "../../envs/imaging.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2000),
-        runtime=20,
+        mem_mb=memory(300, scan_size, 50),
+        runtime=minutes(10, session_size, 0.2),
     params:
         scans=raw_scans,
-        options=dataset_options("contrasts", "reference"),
+        options=dataset_options(contrasts=dict),
         code=code("check_scans"),
     shell:
         "python -m pipeline_lib.stages.check_scans --session {wildcards.session}"

@@ -19,10 +19,10 @@ rule slices:
         "../../envs/imaging.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2000),
-        runtime=20,
+        mem_mb=memory(500, store_size, 12),
+        runtime=minutes(20, store_size, 0.2),
     params:
-        options=dataset_options("contrasts", "slices"),
+        options=dataset_options("slices", contrasts=list),
         code=code("slices"),
     shell:
         "python -m pipeline_lib.stages.slices --registered {input.registered}"
@@ -45,7 +45,7 @@ rule import_pictures:
     conda:
         "../../envs/imaging.yaml"
     params:
-        options=dataset_options("contrasts", "reference", "scale", "slices"),
+        options=dataset_options("reference", "scale", "slices", contrasts=dict),
         code=code("import_pictures"),
     shell:
         "python -m pipeline_lib.stages.import_pictures --pictures {input:q}"

@@ -5,8 +5,9 @@
 rule train:
     input:
         slices=experiment_slices,
-        split="results/split/{experiment}.csv",
-        unpaired="results/unpair/{experiment}.csv",
+        # Made again for other `seen` patients it trains as before; the params tell all else of it.
+        split=ancient("results/split/{experiment}.csv"),
+        unpaired=unpaired_draws,
     output:
         directory("results/train/{experiment}/{model}/fold-{fold}"),
     log:
@@ -17,22 +18,32 @@ rule train:
         "../../envs/training.yaml"
     threads: lambda wildcards: model_of(wildcards)["threads"]
     resources:
-        gpu=lambda wildcards: model_of(wildcards)["gpus"],
-        mem_mb=memory(16000),
+        gpu=gpus_of,
+        mem_mb=training_memory,
+        # A day. What is not done then goes on from its checkpoint: in a retry, or the next run.
         runtime=1440,
+        workers=workers_of,
+        checkpoint_seconds=checkpoint_seconds_of,
     params:
         stage=training_stage,
+        split=training_split,
+        split_code=code("split"),
+        unpaired=named("--unpaired", unpaired_draws),
         options=train_options,
         code=training_code,
-    # The log goes to the terminal too: a training of days shows how it goes.
+    # The log goes to the terminal too: a training of days shows how it goes. A scheduler's SIGTERM
+    # reaches every process: shell and tee outlive it, until Python has written its checkpoint.
     shell:
+        "trap : TERM; "
         "run=python; gpus={resources.gpu}; [ $gpus != 0 ] || export CUDA_VISIBLE_DEVICES=; "
-        '[ $gpus -lt 2 ] || run="torchrun --standalone --nproc-per-node $gpus"; '
+        '[ $gpus -lt 2 ] || {{ run="torchrun --standalone --nproc-per-node $gpus"; '
+        "export OMP_NUM_THREADS=$(( {threads} > gpus ? {threads} / gpus : 1 )); }}; "
         "$run -m pipeline_lib.stages.{params.stage} --slices {input.slices}"
-        " --split {input.split} --unpaired {input.unpaired} --fold {wildcards.fold}"
+        " --split {input.split} {params.unpaired} --fold {wildcards.fold}"
+        " --workers {resources.workers} --checkpoint-seconds {resources.checkpoint_seconds}"
         " --checkpoints results/checkpoints/{wildcards.experiment}/{wildcards.model}"
         "/fold-{wildcards.fold} --output {output} --code {params.code}"
-        " --options {params.options:q} 2>&1 | tee {log}"
+        " --options {params.options:q} 2>&1 | (trap '' TERM INT; exec tee {log})"
 
 
 rule predict:
@@ -50,9 +61,9 @@ rule predict:
         "../../envs/training.yaml"
     threads: lambda wildcards: model_of(wildcards)["threads"]
     resources:
-        gpu=lambda wildcards: min(model_of(wildcards)["gpus"], 1),
-        mem_mb=memory(8000),
-        runtime=60,
+        gpu=one_gpu,
+        mem_mb=memory(3000, prediction_size, 10),
+        runtime=minutes(60, predictions_size, 0.25),
     params:
         options=as_options(),
         code=code("predict"),
@@ -80,9 +91,9 @@ rule predict_external:
         "../../envs/training.yaml"
     threads: lambda wildcards: model_of(wildcards)["threads"]
     resources:
-        gpu=lambda wildcards: min(model_of(wildcards)["gpus"], 1),
-        mem_mb=memory(8000),
-        runtime=60,
+        gpu=one_gpu,
+        mem_mb=memory(3000, prediction_size, 10),
+        runtime=minutes(60, predictions_size, 0.25),
     params:
         options=lambda wildcards: as_options(
             pairs=pairs_on(wildcards.experiment, wildcards.dataset)
@@ -112,9 +123,9 @@ rule decide:
         "../../envs/training.yaml"
     threads: lambda wildcards: model_of(wildcards)["threads"]
     resources:
-        gpu=lambda wildcards: min(model_of(wildcards)["gpus"], 1),
-        mem_mb=memory(8000),
-        runtime=60,
+        gpu=one_gpu,
+        mem_mb=memory(3000, store_size, 20),
+        runtime=minutes(60, predictions_size, 0.25),
     params:
         truth=named("--truth", experiment_truth),
         options=decide_options,
