@@ -49,6 +49,8 @@ KINDS = {
         main="value",
     ),
 }  # fmt: skip
+# What differs between any two runs, and what their commits tell already.
+OF_EACH_RUN = ("started", "ended", "outcome", "rules")
 SPLIT_COLUMNS = ("fold", "patient", "split")
 
 
@@ -109,6 +111,8 @@ def read_folder(path: Path) -> Folder:
     if not isinstance(run, dict):
         raise InputError(f"{run_file} holds no settings; run the workflow again.")
     configuration = run.pop("configuration", None)
+    for name in OF_EACH_RUN:
+        run.pop(name, None)
     evaluation = path / "evaluation"
     files = sorted(file.name for file in evaluation.iterdir()) if evaluation.is_dir() else []
     return Folder(

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline_lib.errors import InputError
+from pipeline_lib.runs import allotted
 
 PACKAGES = (
     "numpy", "scipy", "pandas", "pyarrow", "torch", "safetensors", "antspyx", "nibabel", "nilearn",
@@ -25,8 +26,12 @@ class Job:
 
     Attributes
     ----------
+    name
+        Its patient, fold, ... as its benchmark file is named.
     seconds
         Wall-clock time.
+    cpu_seconds
+        Processor time of all its cores together; not a number as for the memory.
     memory
         Largest resident set in MB; not a number where the job was too short to be measured.
     ended
@@ -34,19 +39,28 @@ class Job:
     """
 
     rule: str
+    name: str
     seconds: float
+    cpu_seconds: float
     memory: float
     ended: float
 
 
 @dataclass(frozen=True)
 class RuleCost:
-    """All jobs of a rule: how many, their seconds together and at most, memory at most (MB)."""
+    """All jobs of a rule: how many, their seconds together and at most, memory at most (MB).
+
+    `cpu_seconds` is the processor time that they used, `core_seconds` and `gpu_seconds` are the
+    wall-clock time times the cores and GPUs that were reserved; not a number where unknown.
+    """
 
     rule: str
     jobs: int
     seconds: float
     longest: float
+    cpu_seconds: float
+    core_seconds: float
+    gpu_seconds: float
     memory: float
 
 
@@ -65,25 +79,48 @@ def read_jobs(folder: str | Path) -> list[Job]:
             table = pd.read_csv(path, sep="\t", na_values=["-", "NA"])
             seconds = pd.to_numeric(table["s"])
             memory = pd.to_numeric(table["max_rss"], errors="coerce")
+            cpu = pd.to_numeric(table["cpu_time"], errors="coerce")
         except (KeyError, ValueError) as error:
             raise InputError(
                 f"{path} is no benchmark table of Snakemake ({error}); delete it."
             ) from None
-        rule = path.relative_to(folder).parts[0].removesuffix(".tsv")
+        rule, _, name = path.relative_to(folder).with_suffix("").as_posix().partition("/")
         ended = path.stat().st_mtime
-        jobs += [Job(rule, s, m, ended) for s, m in zip(seconds, memory, strict=True)]
+        jobs += [
+            Job(rule, name, s, c, m, ended) for s, c, m in zip(seconds, cpu, memory, strict=True)
+        ]
     return jobs
 
 
-def rule_costs(jobs: Iterable[Job]) -> list[RuleCost]:
-    """Add up the jobs of each rule, the costliest first."""
-    table = pd.DataFrame([vars(job) for job in jobs], columns=["rule", "seconds", "memory"])
+def rule_costs(jobs: Iterable[Job], given: Mapping[str, Mapping[str, Any]]) -> list[RuleCost]:
+    """Add up the jobs of each rule, the costliest first.
+
+    Parameters
+    ----------
+    jobs
+        The jobs.
+    given
+        What the run gave to the jobs of a rule; see `runs.allotted`.
+    """
+    columns = ["rule", "seconds", "cpu_seconds", "memory", "core_seconds", "gpu_seconds"]
+    rows = []
+    for job in jobs:
+        had = allotted(given, job.rule, job.name)
+        reserved = {
+            "core_seconds": job.seconds * had.get("cores", float("nan")),
+            "gpu_seconds": job.seconds * had.get("gpus", float("nan")),
+        }
+        rows.append(vars(job) | reserved)
+    table = pd.DataFrame(rows, columns=columns)
     costs = [
         RuleCost(
             rule=str(rule),
             jobs=len(group),
             seconds=float(group["seconds"].sum()),
             longest=float(group["seconds"].max()),
+            cpu_seconds=float(group["cpu_seconds"].sum(min_count=1)),
+            core_seconds=float(group["core_seconds"].sum(min_count=1)),
+            gpu_seconds=float(group["gpu_seconds"].sum(min_count=1)),
             memory=float(group["memory"].max()),
         )
         for rule, group in table.groupby("rule")

@@ -161,6 +161,8 @@ class Request:
         Of the project's repository, if known; dirty where it had changes not committed.
     versions
         Name -> version of what started the run (snakemake, python).
+    rules
+        Code, cores and GPUs of each rule; see `runs.allotted`.
     configuration
         The whole resolved configuration.
     """
@@ -169,6 +171,7 @@ class Request:
     commit: str | None
     dirty: bool
     versions: Mapping[str, str]
+    rules: Mapping[str, Mapping[str, Any]]
     configuration: Mapping[str, Any]
     datasets: tuple[Dataset, ...]
     experiments: tuple[Experiment, ...]
@@ -210,6 +213,7 @@ class Request:
                 commit=options.get("commit"),
                 dirty=bool(options.get("dirty")),
                 versions=dict(options.get("versions", {})),
+                rules=dict(options.get("rules", {})),
                 configuration=options["configuration"],
                 datasets=tuple(datasets.values()),
                 experiments=experiments,

@@ -9,6 +9,7 @@ from pipeline_lib.report.request import Dataset, Experiment
 from pipeline_lib.report.tables import Cell, Table, numeric, words
 
 SPLITS = ("train", "validation", "test")
+HOUR = 3600  # seconds
 
 
 def clock(seconds: float) -> str:
@@ -178,12 +179,18 @@ def cost_table(costs: Sequence[RuleCost]) -> Table | None:
     """Rules with their jobs, time and memory, the costliest first."""
     if not costs:
         return None
+    core_hours = sum(cost.core_seconds for cost in costs) / HOUR
+    gpu_hours = sum(cost.gpu_seconds for cost in costs) / HOUR
+    together = f"{core_hours:.2f} core hours and {gpu_hours:.2f} GPU hours were reserved in all. "
     body = [
         (
             words(cost.rule),
             numeric(cost.jobs, 0),
             Cell(clock(cost.seconds), cost.seconds),
             Cell(clock(cost.longest), cost.longest),
+            Cell(clock(cost.cpu_seconds), cost.cpu_seconds),
+            numeric(cost.core_seconds / HOUR, 2),
+            numeric(cost.gpu_seconds / HOUR, 2),
             numeric(cost.memory, 0),
         )
         for cost in costs
@@ -191,8 +198,12 @@ def cost_table(costs: Sequence[RuleCost]) -> Table | None:
     table = pd.DataFrame([vars(cost) for cost in costs])
     return Table(
         name="costs",
-        caption="From Snakemake's benchmark files; jobs shorter than a blink have no memory.",
-        columns=("Rule", "Jobs", "Time, all jobs", "Longest job", "Largest memory (MB)"),
+        caption=("" if pd.isna(core_hours) else together)
+        + "From Snakemake's benchmark files; jobs shorter than a blink have no memory.",
+        columns=(
+            "Rule", "Jobs", "Time, all jobs", "Longest job", "Processor time", "Core hours",
+            "GPU hours", "Largest memory (MB)",
+        ),
         rows=tuple(body),
         csv=table.to_csv(index=False),
-    )
+    )  # fmt: skip
