@@ -17,7 +17,7 @@ from pipeline_lib.training.card import read_card
 from pipeline_lib.training.ownership import Signature
 from tests.slurm.cluster import Cluster, wait_until
 from tests.slurm.runs import Submitted, queue_of, write_pictures
-from tests.training.test_signals import steps_in
+from tests.training.test_signals import WHOLE, steps_in
 from tests.workflow.conftest import TINY
 
 pytestmark = pytest.mark.slurm
@@ -69,7 +69,7 @@ def halted(run: Run, process) -> Signature:
         for model in sorted(waiting):
             folder = run.folder / f"results/checkpoints/disc/{model}/fold-0"
             owners = [Signature.read(path) for path in folder.glob("*.owner")]
-            if not owners or not list(folder.glob("*.safetensors")):
+            if not owners or not list(folder.glob(WHOLE)):
                 continue
             os.kill(owners[0].process, signal.SIGSTOP)
             run.jobs[model] = owners[0].job

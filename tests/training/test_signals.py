@@ -11,6 +11,8 @@ import pytest
 from pipeline_lib.training.checkpoint import Checkpoint
 from tests.training.systems import arguments, make_data, tiny
 
+# A checkpoint that is still being written begins with a dot.
+WHOLE = "[!.]*.safetensors"
 RUN = {"steps": 3000, "log_every": 50, "validate_every": 3000, "checkpoint_seconds": 0.2}
 
 
@@ -30,13 +32,13 @@ def begin(command, launcher=()):
 
 def steps_in(folder):
     """Give how far the only checkpoint of a folder is."""
-    (path,) = folder.glob("*.safetensors")
+    (path,) = folder.glob(WHOLE)
     return Checkpoint(folder, path.stem).load()[1]["step"]
 
 
 def stop_in_the_middle(process, folder):
     end = time.monotonic() + 100
-    while not list(folder.glob("*.safetensors")) and time.monotonic() < end:
+    while not list(folder.glob(WHOLE)) and time.monotonic() < end:
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGTERM)
     return process.communicate(timeout=60)[1]
