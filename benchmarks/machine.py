@@ -4,21 +4,18 @@ import os
 import platform
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
+
+from pipeline_lib.machine import describe_machine
 
 
 def describe() -> str:
     """Processor, cores, GPU and versions, in a sentence."""
-    names = [
-        line.split(":")[1].strip()
-        for line in _lines(Path("/proc/cpuinfo"))
-        if line.startswith("model name")
-    ]
-    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ", no GPU"
+    machine = describe_machine()
+    gpus = "; ".join(machine["gpus"]) or "no GPU"
     return (
-        f"{os.cpu_count()} cores of {names[0] if names else platform.processor()}{gpu}; "
+        f"{machine['cores']} cores of {machine['processor']}, {gpus}; "
         f"{torch.get_num_threads()} threads; load {os.getloadavg()[0]:.1f} at the end. "
         f"Python {platform.python_version()}, torch {torch.__version__}."
     )
@@ -47,7 +44,3 @@ def _best(run: Callable[[], object]) -> float:
         run()
         seconds.append(time.perf_counter() - start)
     return min(seconds)
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text().splitlines() if path.exists() else []

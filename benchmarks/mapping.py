@@ -24,16 +24,11 @@ from scipy.optimize import curve_fit, least_squares
 from benchmarks.machine import describe, peak_arithmetic, stream_bandwidth
 from pipeline_lib.quantify.fit import fit
 from pipeline_lib.quantify.model import SignalModel
+from pipeline_lib.report.papers.published import SIMKO_TABLE_1
 from pipeline_lib.signal.equations import signal
 from pipeline_lib.signal.sequences import Sequence
 
-SEQUENCES = [
-    Sequence("SE", 0.075, 4.5),
-    Sequence("SE", 0.12, 4.5),
-    Sequence("SE", 0.008, 0.4),
-    Sequence("SE", 0.008, 0.75),
-    Sequence("SE", 0.008, 4.5),
-]
+SEQUENCES = [Sequence("SE", te, tr) for te, tr in SIMKO_TABLE_1]
 LONGEST = [0, 1, 4]  # those of the longest repetition time
 # PD, T1 (s), T2 (s): fat, muscle, marrow, prostate, urine.
 TISSUES = np.array(

@@ -34,6 +34,7 @@ from pipeline_lib.phantom.motion import Motion
 from pipeline_lib.phantom.patient import VirtualPatient
 from pipeline_lib.phantom.scanner import measure
 from pipeline_lib.phantom.truth import truth_of
+from pipeline_lib.report.papers.published import SIMKO_TABLE_1
 from pipeline_lib.signal.sequences import Sequence
 
 ROOT = Path(__file__).parents[1]
@@ -47,14 +48,8 @@ PATIENTS = {
     ),
     "brain": replace(HEAD, noise=0.01, bias_field=0.3, motion=Motion(5.0, 5.0)),
 }  # fmt: skip
-# Simko et al. 2021, Table 1.
-FIVE = {
-    "T2w75": Sequence("SE", 0.075, 4.5),
-    "T2w120": Sequence("SE", 0.120, 4.5),
-    "T1w400": Sequence("SE", 0.008, 0.4),
-    "T1w750": Sequence("SE", 0.008, 0.75),
-    "PDw": Sequence("SE", 0.008, 4.5),
-}
+NAMES = ("T2w75", "T2w120", "T1w400", "T1w750", "PDw")
+FIVE = {name: Sequence("SE", te, tr) for name, (te, tr) in zip(NAMES, SIMKO_TABLE_1, strict=True)}
 Images = Iterator[tuple[str, np.ndarray]]
 PAIRS, MEMORY_OF = 200, (20, 200, 1000)
 GOAL, MOST = 5, 1.0  # seconds; GiB

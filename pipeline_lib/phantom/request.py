@@ -12,9 +12,10 @@ import yaml
 from pipeline_lib.composition import merged
 from pipeline_lib.configuration import read_configuration, resolve
 from pipeline_lib.errors import InputError, did_you_mean
+from pipeline_lib.phantom.command import PATIENTS
 from pipeline_lib.phantom.options import patient_names, simulation_options
 
-DEFAULT_PROTOCOL, DEFAULT_NAME, DEFAULT_PATIENTS = "simko2021", "virtual", 3
+DEFAULT_PROTOCOL, DEFAULT_NAME = "simko2021", "virtual"
 # Arguments that are settings of the section `virtual`, of the same names.
 VIRTUAL = (
     "anatomy", "patients", "label_file", "field_strength", "size", "spacing", "slice_thickness",
@@ -97,7 +98,7 @@ def _from_arguments(arguments: argparse.Namespace, root: Path) -> tuple[str, int
     protocol = arguments.protocol or (None if arguments.contrast else DEFAULT_PROTOCOL)
     name = arguments.dataset or protocol or DEFAULT_NAME
     given = _dataset(arguments)
-    base: dict[str, Any] = {"virtual": {"anatomy": "pelvis", "patients": DEFAULT_PATIENTS}}
+    base: dict[str, Any] = {"virtual": {"anatomy": "pelvis", "patients": PATIENTS}}
     if protocol:
         file = f"config/experiments/{protocol}.yaml"
         published, notices = _read({"include": [file], **seed}, root)

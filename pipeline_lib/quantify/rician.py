@@ -43,8 +43,8 @@ def most_likely(signals: Tensor, noise: Tensor, model: SignalModel, start: Desce
         place, sigma, magnitude = found.place[:, active], noise[active], signals[:, active].abs()
         clean = found.pd[active] * model.evaluate(place[0], place[1]).value
         argument = magnitude * clean / sigma**2
-        signs = torch.special.i1e(argument) / torch.special.i0e(argument)
-        there = steps(magnitude * signs, model, place, STEPS)
+        share = torch.special.i1e(argument) / torch.special.i0e(argument)
+        there = steps(magnitude * share, model, place, STEPS)
         moved = (there.place - place).abs().amax(dim=0)
         found.place[:, active], found.pd[active] = there.place, there.pd
         found.iterations[active] += there.iterations
