@@ -24,7 +24,9 @@ def test_a_shape_is_read_from_the_header(tmp_path, kind, ending, endianness):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"text", bytes(400), gzip.compress(bytes(9)), b"\x1f\x8b"]
+    "content",
+    [b"", b"text", bytes(400), gzip.compress(bytes(9)), b"\x1f\x8b"],
+    ids=["empty", "text", "zeros", "short in gzip", "cut gzip"],
 )
 @pytest.mark.parametrize("name", ["scan.nii", "scan.nii.gz"])
 def test_a_file_that_is_no_nifti_has_no_shape(tmp_path, name, content):

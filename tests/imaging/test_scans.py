@@ -151,7 +151,11 @@ def test_axes_that_coincide_are_refused(tmp_path):
     assert "axes that coincide" in complaint(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"no scan at all", gzip.compress(b"\0" * 400)])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no scan at all", gzip.compress(b"\0" * 400)],
+    ids=["empty", "text", "zeros in gzip"],
+)
 def test_a_file_that_is_no_nifti_is_refused(tmp_path, content):
     path = tmp_path / "sub-01_T1w.nii.gz"
     path.write_bytes(content)
