@@ -16,7 +16,12 @@ if not workflow.overwrite_configfiles:
     configfile: "config/config.yaml"
 
 
-include: "workflow/rules/common.smk"
+include: "workflow/common/configuration.smk"
+include: "workflow/common/environment.smk"
+include: "workflow/common/options.smk"
+include: "workflow/common/files.smk"
+include: "workflow/common/resources.smk"
+include: "workflow/rules/patients.smk"
 include: "workflow/rules/scans.smk"
 include: "workflow/rules/prepare.smk"
 include: "workflow/rules/slices.smk"

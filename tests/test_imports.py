@@ -8,7 +8,7 @@ from pipeline_lib.provenance import imported_modules
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "pipeline_lib"
-COMMON = {"errors", "files", "provenance", "runs", "workers"}
+COMMON = {"batches", "errors", "files", "provenance", "runs", "workers"}
 ALLOWED = {
     "signal": set(),
     "imaging": {"signal"},

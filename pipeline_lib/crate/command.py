@@ -15,7 +15,7 @@ PARTS = {
     "models": ("train/**/*",),
     "images": (
         "simulate/**/*", "convert_dicom/**/*", "correct_bias/**/*", "register/**/*",
-        "segment/**/*", "bias_quality/**/*", "slices/**/*", "fit_maps/**/*", "predict*/**/*",
+        "segment/**/*", "quality/**/*", "slices/**/*", "fit_maps/**/*", "predict*/**/*",
     ),
 }  # fmt: skip
 

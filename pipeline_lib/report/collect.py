@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline_lib.batches import folders_by_name
 from pipeline_lib.errors import InputError
 from pipeline_lib.evaluation.predictions import Predictions
 from pipeline_lib.files import read_json
@@ -117,6 +118,7 @@ class Results:
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
+        self._folders: dict[Path, dict[str, Path]] = {}
 
     def evaluated(self) -> Evaluated:
         """Read all tables of the stage `evaluation`."""
@@ -155,7 +157,9 @@ class Results:
         rows = [
             {**values, "contrast": contrast, "session": session}
             for session in dataset.sessions
-            for contrast, values in self._json(f"check_scans/{dataset.name}/{session}.json").items()
+            for contrast, values in self._json(
+                "check_scans", dataset, session, "scans.json"
+            ).items()
         ]
         return pd.DataFrame(rows).reindex(columns=TIME_KEYS)
 
@@ -165,7 +169,7 @@ class Results:
             {**values, "contrast": contrast, "session": session}
             for session in dataset.sessions
             for contrast, values in self._json(
-                f"register/{dataset.name}/{session}/registration.json"
+                "quality", dataset, session, "registration.json"
             ).items()
         ]
         return pd.DataFrame(rows).reindex(columns=REGISTRATION_KEYS)
@@ -175,14 +179,14 @@ class Results:
         tables = [
             _table(path, BIAS_KEYS[1:]).assign(session=session)
             for session in dataset.sessions
-            if (path := self.root / f"bias_quality/{dataset.name}/{session}/bias.csv").exists()
+            if (path := self._folder("quality", dataset, session) / "bias.csv").exists()
         ]
         joined = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
         return joined.reindex(columns=BIAS_KEYS)
 
     def picture(self, stage: str, dataset: Dataset, session: str) -> Path | None:
-        """Path of a stage's quality.png of a session, if it is there."""
-        path = self.root / stage / dataset.name / session / "quality.png"
+        """Path of the picture of what a stage did with a session, if it is there."""
+        path = self._folder("quality", dataset, session) / f"{stage}.png"
         return path if path.exists() else None
 
     def trainings(self, experiment: Experiment) -> Iterator[Training]:
@@ -206,7 +210,7 @@ class Results:
 
     def slices(self, dataset: Dataset, patient: str) -> PatientSlices | None:
         """Open the slices of a patient, if they are there."""
-        folder = self.root / f"slices/{dataset.name}/{patient}"
+        folder = self._folder("slices", dataset, patient)
         return PatientSlices.open(folder) if folder.exists() else None
 
     def fitted_maps(
@@ -223,13 +227,20 @@ class Results:
         names
             `T1`, `T1_bound`, `flag`, ...: those of `pipeline_lib.quantify.derivatives.NAMES`.
         """
-        folder = self.root / f"fit_maps/{dataset.name}/{slices.patient}"
+        folder = self._folder("fit_maps", dataset, slices.patient)
         if not folder.exists():
             return {}
         return {name: read_map(folder, slices, name) for name in names}
 
-    def _json(self, path: str) -> dict[str, Any]:
-        return _json_or_empty(self.root / path)
+    def _json(self, stage: str, dataset: Dataset, session: str, name: str) -> dict[str, Any]:
+        return _json_or_empty(self._folder(stage, dataset, session) / name)
+
+    def _folder(self, stage: str, dataset: Dataset, name: str) -> Path:
+        """Folder of a stage's patient or session, in a batch or not, whether it exists or not."""
+        of_stage = self.root / stage / dataset.name
+        if of_stage not in self._folders:
+            self._folders[of_stage] = folders_by_name(of_stage)
+        return self._folders[of_stage].get(name, of_stage / name)
 
 
 def _json_or_empty(path: Path) -> dict[str, Any]:

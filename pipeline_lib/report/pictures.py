@@ -10,7 +10,7 @@ from pipeline_lib.report.request import Dataset
 
 STAGES = {
     "register": "Registration",
-    "bias_quality": "Bias correction",
+    "correct_bias": "Bias correction",
     "segment": "Masks and tissues",
 }
 
@@ -59,7 +59,7 @@ def quality_pictures(
             )
         )
     places = tuple(
-        f"{results.root}/{stage}/{dataset.name}/<session>/quality.png" for stage in STAGES
+        f"{results.root}/quality/{dataset.name}/<session>/{stage}.png" for stage in STAGES
     )
     return QualityPictures(tuple(shown), tuple(with_pictures[sessions:]), places)
 

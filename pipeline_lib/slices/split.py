@@ -109,8 +109,9 @@ def check_split(rows: Collection[SplitRow], patients: Collection[str]) -> None:
         training patient may be seen, too), no patient to train on or to test, or if a patient is
         unknown.
     """
+    known = set(patients)
     for row in rows:
-        if row.patient not in patients:
+        if row.patient not in known:
             raise unknown_patient(row.patient, patients)
     for fold in sorted({row.fold for row in rows} | {0}):
         of_fold = [row for row in rows if row.fold == fold]

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from pipeline_lib.errors import InputError
-from pipeline_lib.files import write_json
+from pipeline_lib.files import folder_written_whole, write_json
 from pipeline_lib.imaging.bids import raise_together
 from pipeline_lib.imaging.scans import check_scan
 from pipeline_lib.stages.command import run_stage, stage_parser
@@ -17,7 +17,7 @@ def main() -> None:
     parser.add_argument(
         "--scans", type=Path, nargs="+", required=True, help="one a contrast, in their order"
     )
-    parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--output", type=Path, required=True, help="folder to write")
     arguments = parser.parse_args()
 
     contrasts = arguments.options["contrasts"]
@@ -33,7 +33,8 @@ def main() -> None:
         logging.info(
             "%s %s: %s voxels of %s mm", name, scan["path"], scan["shape"], scan["spacing"]
         )
-    write_json(arguments.output, checked)
+    with folder_written_whole(arguments.output) as folder:
+        write_json(folder / "scans.json", checked)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,11 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from pathlib import Path
 
+from pipeline_lib.batches import is_batch, single_folders
 from pipeline_lib.errors import InputError
 from pipeline_lib.files import storage_error
 
@@ -21,8 +23,30 @@ def stage_parser(description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def without_batches(words: Sequence[str]) -> list[str]:
+    """Put in place of folders of batches on a command line those of their patients or sessions."""
+    found: list[str] = []
+    for batched, neighbours in groupby(words, is_batch_folder):
+        if batched:
+            found += map(str, single_folders(map(Path, neighbours)))
+        else:
+            found += neighbours
+    return found
+
+
+def is_batch_folder(word: str) -> bool:
+    """Tell whether a word of a command line is the folder of a batch that is there."""
+    return is_batch(word) and Path(word).is_dir()
+
+
 def run_stage(main: Callable[[], None]) -> None:
-    """Run a stage's `main`; a bad input or disk ends it with one sentence and exit status 1."""
+    """Run a stage's `main` on single patients and sessions; see `run_told`."""
+    sys.argv[1:] = without_batches(sys.argv[1:])
+    run_told(main)
+
+
+def run_told(main: Callable[[], None]) -> None:
+    """Run a `main`; a bad input or disk ends it with one sentence and exit status 1."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
     try:
         main()

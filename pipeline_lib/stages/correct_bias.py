@@ -37,7 +37,8 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = BiasSettings(**arguments.options["correct_bias"])
     names = list(arguments.options["contrasts"])
-    unchecked = [name for name in names if name not in read_json(arguments.checked)]
+    checked = read_json(arguments.checked / "scans.json")
+    unchecked = [name for name in names if name not in checked]
     if unchecked:
         raise InputError(
             f"{arguments.checked} lacks {', '.join(unchecked)}; run check_scans again."

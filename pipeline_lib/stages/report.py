@@ -17,10 +17,15 @@ def main() -> None:
     """Run the stage."""
     parser = stage_parser(__doc__)
     parser.add_argument("--results", type=Path, required=True, help="results folder of the run")
+    parser.add_argument(
+        "--patients", type=Path, nargs="+", required=True, help="what the rule patients wrote"
+    )
     parser.add_argument("--output", type=Path, required=True, help="HTML file to write")
     arguments = parser.parse_args()
     # What started the run: written by the workflow itself, so that a commit alone reruns nothing.
     run = arguments.results / "run.json"
+    for path in arguments.patients:
+        arguments.options["datasets"][path.stem]["sessions"] = read_json(path)
     request = Request.from_options(arguments.options | (read_json(run) if run.exists() else {}))
     page = build_page(request, Results(arguments.results), datetime.now().astimezone())
     with written_whole(arguments.output) as temporary:

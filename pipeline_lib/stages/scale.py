@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline_lib.errors import InputError
-from pipeline_lib.files import write_json
+from pipeline_lib.files import folder_written_whole, write_json
 from pipeline_lib.imaging.scale import ScaleSettings, patient_scale
 from pipeline_lib.imaging.scans import read_label_map, read_volume
 from pipeline_lib.stages.command import run_stage, stage_parser
@@ -15,7 +15,7 @@ def main() -> None:
     parser.add_argument("--registered", type=Path, nargs="+", required=True)
     parser.add_argument("--segmented", type=Path, nargs="+", required=True)
     parser.add_argument("--patient", required=True)
-    parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--output", type=Path, required=True, help="folder to write")
     arguments = parser.parse_args()
     reference = arguments.options["reference"]
     settings = ScaleSettings(**arguments.options["scale"])
@@ -30,10 +30,11 @@ def main() -> None:
         scale = patient_scale(sessions, settings)
     except InputError as error:
         raise InputError(f"{arguments.patient}: {error}") from None
-    write_json(
-        arguments.output,
-        {"scale": scale, "percentile": settings.percentile, "contrast": reference},
-    )
+    with folder_written_whole(arguments.output) as folder:
+        write_json(
+            folder / "scale.json",
+            {"scale": scale, "percentile": settings.percentile, "contrast": reference},
+        )
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ def main() -> None:
     parser = stage_parser(__doc__)
     parser.add_argument("--patient", required=True, help="name of the patient, sub-001")
     parser.add_argument("--output", type=Path, required=True, help="folder of the raw scans")
-    parser.add_argument("--truth", type=Path, required=True, help="folder of the truth")
+    parser.add_argument("--output-truth", type=Path, required=True, help="folder of the truth")
     arguments = parser.parse_args()
     dataset = VirtualDataset.from_options(arguments.options)
-    write_patient(dataset, arguments.patient, arguments.output, arguments.truth)
+    write_patient(dataset, arguments.patient, arguments.output, arguments.output_truth)
 
 
 if __name__ == "__main__":

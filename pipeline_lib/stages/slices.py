@@ -25,15 +25,15 @@ def main() -> None:
     parser.add_argument("--registered", type=Path, nargs="+", required=True)
     parser.add_argument("--segmented", type=Path, nargs="+", required=True)
     parser.add_argument("--checked", type=Path, nargs="+", required=True)
-    parser.add_argument("--scale", type=Path, required=True, help="JSON file of the patient")
+    parser.add_argument("--scale", type=Path, required=True, help="what scale wrote")
     parser.add_argument("--patient", required=True)
     parser.add_argument("--output", type=Path, required=True, help="folder to make")
     arguments = parser.parse_args()
 
     contrasts = list(arguments.options["contrasts"])
     settings = SliceSettings(**arguments.options["slices"])
-    scale = float(read_json(arguments.scale)["scale"])
-    checked = {path.stem: read_json(path) for path in arguments.checked}
+    scale = float(read_json(arguments.scale / "scale.json")["scale"])
+    checked = {folder.name: read_json(folder / "scans.json") for folder in arguments.checked}
     tissues = [read_json(folder / "tissues.json") for folder in arguments.segmented]
     if any(names != tissues[0] for names in tissues):
         raise InputError(

@@ -18,6 +18,8 @@ from pipeline_lib.why.records import Params, Record, sort_params
 
 # The options in a command line, quoted as a shell needs it.
 _OPTIONS = re.compile(r"""--options ((?:'[^']*'|"[^"]*"|\\.|[^\s'"\\])+)""")
+# How the command of a stage begins that runs for all members of a batch.
+EACH = "pipeline_lib.each "
 # Of a setting's value, so many characters.
 VALUE_LENGTH = 60
 # Where the sections that a rule reads stand in the configuration. (A report reads all of it, and
@@ -32,6 +34,7 @@ PLACES = (
     | {"signal": "datasets.{dataset}.virtual.signal"}
     | {name: f"experiments.{{experiment}}.{name}" for name in _OF_EXPERIMENT}
     | {"model": "models.{model}", "patients": "the patients of {experiment}"}
+    | {"sessions": "the sessions of {dataset}"}
     | {"experiments": "the models of experiments", "seed": "seed", "evaluate": "evaluate"}
 )
 
@@ -191,9 +194,16 @@ def _settings(job: Job, before: Mapping[str, Any], now: Mapping[str, Any]) -> It
 
 def _lists(before: Collection[Any], now: Collection[Any]) -> Iterator[Cause]:
     """Say which names of files or patients a job is given or not given any longer."""
-    lists = [[value for value in side if isinstance(value, list)] for side in (before, now)]
+    lists = [list(filter(None, map(_as_list, side))) for side in (before, now)]
     for one, other in zip(*lists, strict=False):
         yield Cause(went("what it is given", one, other))
+
+
+def _as_list(value: Any) -> list[Any]:
+    """Give a list, or the words of a command for the members of a batch; else nothing."""
+    if isinstance(value, str) and value.startswith(EACH):
+        return value.split()
+    return value if isinstance(value, list) else []
 
 
 def _other_inputs(job: Job, record: Record | None) -> Cause:

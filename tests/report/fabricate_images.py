@@ -57,7 +57,7 @@ def dataset_files(
     contrasts = {contrast: SEQUENCES[contrast] for contrast in dataset["contrasts"]}
     for session in dataset["sessions"]:
         write_json(
-            root / f"check_scans/{name}/{session}.json",
+            root / f"check_scans/{name}/{session}/scans.json",
             {
                 contrast: {
                     "path": f"{session}_{contrast}.nii.gz",
@@ -70,7 +70,7 @@ def dataset_files(
         )
         virtual = dataset["kind"] == "virtual"
         write_json(
-            root / f"register/{name}/{session}/registration.json",
+            root / f"quality/{name}/{session}/registration.json",
             {
                 contrast: {
                     "transform": "rigid",
@@ -83,15 +83,15 @@ def dataset_files(
             },
         )
         write_csv(
-            root / f"bias_quality/{name}/{session}/bias.csv",
+            root / f"quality/{name}/{session}/bias.csv",
             [
                 {"contrast": c, "tissue": t, "n": 500, "cv_raw": 0.15, "cv_corrected": 0.06}
                 for c in contrasts
                 for t in TISSUES.values()
             ],
         )
-        for stage in ("register", "segment", "bias_quality"):
-            _picture(root / stage / name / session / "quality.png", random)
+        for stage in ("register", "segment", "correct_bias"):
+            _picture(root / "quality" / name / session / f"{stage}.png", random)
     patients: dict[str, list[str]] = {}
     for session, patient in dataset["sessions"].items():
         patients.setdefault(patient, []).append(session)

@@ -25,7 +25,7 @@ def a_scan(folder, contrast, sidecar=TIMES, array=None):
 def prepare(monkeypatch, tmp_path, scans, contrasts):
     options = json.dumps({"contrasts": contrasts, "reference": "T1w"})
     arguments = ["check_scans", "--session", "sub-01", "--scans", *map(str, scans)]
-    arguments += ["--output", str(tmp_path / "checked.json"), "--options", options]
+    arguments += ["--output", str(tmp_path / "checked"), "--options", options]
     monkeypatch.setattr(sys, "argv", arguments)
 
 
@@ -38,7 +38,7 @@ def test_a_sessions_scans_are_described_in_their_order(monkeypatch, tmp_path):
     ]
     prepare(monkeypatch, tmp_path, scans, {"T2w": {"te_last": 0.2}, "T1w": {"te": 0.02}})
     check_scans.main()
-    checked = json.loads((tmp_path / "checked.json").read_text())
+    checked = json.loads((tmp_path / "checked/scans.json").read_text())
     assert list(checked) == ["T2w", "T1w"]
     assert checked["T2w"] == {
         "path": str(scans[0]),
@@ -71,7 +71,7 @@ def test_every_bad_scan_is_told_and_nothing_is_written(monkeypatch, tmp_path):
     assert str(hollow) in sentences[2]
     assert "NaN" in sentences[2]
     assert all(sentence.startswith("  - sub-01: ") for sentence in sentences)
-    assert not (tmp_path / "checked.json").exists()
+    assert not (tmp_path / "checked").exists()
 
 
 def test_the_stage_ends_with_one_sentence_and_no_traceback(monkeypatch, tmp_path, capsys):

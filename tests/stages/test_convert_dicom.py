@@ -17,10 +17,10 @@ def test_what_is_converted_passes_the_check_of_scans(monkeypatch, tmp_path):
 
     scans = [str(folder / "anat" / f"sub-p1_{name}.nii.gz") for name in contrasts]
     arguments = ["check_scans", "--session", "sub-p1", "--scans", *scans]
-    output = ["--output", str(tmp_path / "checked.json"), "--options", options]
+    output = ["--output", str(tmp_path / "checked"), "--options", options]
     monkeypatch.setattr(sys, "argv", [*arguments, *output])
     check_scans.main()
-    checked = json.loads((tmp_path / "checked.json").read_text())
+    checked = json.loads((tmp_path / "checked/scans.json").read_text())
     assert {name: scan["sequence"] for name, scan in checked.items()} == {"T1w": "SE", "T2w": "FSE"}
     assert checked["T2w"]["te_last"] == 0.2
     assert checked["T1w"]["spacing"] == [2.0, 1.5, 4.0]

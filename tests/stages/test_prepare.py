@@ -11,7 +11,7 @@ from pipeline_lib.imaging.bids import scan_name
 from pipeline_lib.imaging.masks import body_mask
 from pipeline_lib.imaging.scans import read_label_map, read_scan, spacing_of
 from pipeline_lib.signal.sequences import Sequence
-from pipeline_lib.stages import bias_quality, correct_bias, register, scale, segment, simulate
+from pipeline_lib.stages import correct_bias, quality, register, scale, segment, simulate
 
 CONTRASTS = {
     "T1w": {"sequence": "SE", "te": 0.012, "tr": 0.5},
@@ -52,17 +52,18 @@ def run_all(folder, patch, options):
     scans = [raw_scan(folder, name, options["contrasts"]) for name in options["contrasts"]]
     corrected, registered = folder / "corrected", folder / "registered"
     segmented = folder / "segmented"
-    checked = folder / "checked.json"
-    checked.write_text(json.dumps(options["contrasts"]))
-    run(simulate, "--patient", "sub-001", "--output", raw, "--truth", truth)
+    checked = folder / "checked"
+    checked.mkdir()
+    (checked / "scans.json").write_text(json.dumps(options["contrasts"]))
+    run(simulate, "--patient", "sub-001", "--output", raw, "--output-truth", truth)
     run(correct_bias, "--scans", *scans, "--checked", checked, "--output", corrected)
     run(register, "--corrected", corrected, "--truth", truth, "--session", "sub-001",
         "--output", registered)  # fmt: skip
     run(segment, "--registered", registered, "--truth", truth, "--session", "sub-001",
         "--output", segmented)  # fmt: skip
     run(scale, "--registered", registered, "--segmented", segmented, "--patient", "sub-001",
-        "--output", folder / "scale.json")  # fmt: skip
-    run(bias_quality, "--scans", *scans, "--corrected", corrected, "--registered", registered,
+        "--output", folder / "scale")  # fmt: skip
+    run(quality, "--scans", *scans, "--corrected", corrected, "--registered", registered,
         "--segmented", segmented, "--session", "sub-001",
         "--output", folder / "quality")  # fmt: skip
 
@@ -121,7 +122,7 @@ def test_the_table_has_all_contrasts_and_the_pictures_six(still):
     table = pd.read_csv(folder / "quality/bias.csv")
     assert set(table["contrast"]) == set(contrasts)
     assert (table["cv_corrected"] == table["cv_raw"]).all()
-    with Image.open(folder / "quality/quality.png") as picture:
+    with Image.open(folder / "quality/correct_bias.png") as picture:
         assert picture.width == 6 * 2.2 * 80
 
 
@@ -149,14 +150,14 @@ def test_the_body_holds_the_labelled_tissues(prepared):
 
 
 def test_one_scale_is_near_the_brightest_of_the_reference(prepared):
-    content = json.loads((prepared / "scale.json").read_text())
+    content = json.loads((prepared / "scale/scale.json").read_text())
     assert content["contrast"] == "PDw"
     assert content["scale"] == pytest.approx(1000, rel=0.25)
 
 
-@pytest.mark.parametrize("picture", ["registered", "segmented", "quality"])
+@pytest.mark.parametrize("picture", ["register", "segment", "correct_bias"])
 def test_every_step_leaves_a_picture(prepared, picture):
-    content = (prepared / picture / "quality.png").read_bytes()
+    content = (prepared / "quality" / f"{picture}.png").read_bytes()
     assert content.startswith(b"\x89PNG")
     assert 5_000 < len(content) < 400_000
 

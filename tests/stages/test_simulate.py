@@ -43,7 +43,7 @@ OPTIONS = {
 @pytest.fixture
 def simulated(tmp_path, monkeypatch):
     raw, truth = tmp_path / "raw/sub-001", tmp_path / "truth/sub-001"
-    arguments = ["--patient", "sub-001", "--output", str(raw), "--truth", str(truth)]
+    arguments = ["--patient", "sub-001", "--output", str(raw), "--output-truth", str(truth)]
     monkeypatch.setattr("sys.argv", ["simulate", "--options", json.dumps(OPTIONS), *arguments])
     simulate.main()
     return tmp_path
@@ -97,7 +97,7 @@ def test_the_number_of_threads_changes_no_byte(tmp_path):
     options = OPTIONS | {"virtual": virtual}
     one, two = tmp_path / "one", tmp_path / "two"
     command = [sys.executable, "-m", "pipeline_lib.stages.simulate", "--patient", "sub-001"]
-    command += ["--output", str(two / "raw"), "--truth", str(two / "truth")]
+    command += ["--output", str(two / "raw"), "--output-truth", str(two / "truth")]
     command += ["--options", json.dumps(options)]
     environment = os.environ | dict.fromkeys(THREADS, "2")
     with subprocess.Popen(command, cwd=ROOT, env=environment) as process:
@@ -113,7 +113,9 @@ def test_the_number_of_threads_changes_no_byte(tmp_path):
 
 def test_the_dataset_lists_its_patients(tmp_path, monkeypatch):
     raw, truth, participants = (tmp_path / name for name in ("d.json", "t.json", "p.tsv"))
-    arguments = ["--patients", "sub-001", "sub-002", "--output-description", str(raw)]
+    patients = tmp_path / "patients.json"
+    patients.write_text('{"sub-001": "sub-001", "sub-002": "sub-002"}')
+    arguments = ["--patients", str(patients), "--output-description", str(raw)]
     arguments += ["--output-truth-description", str(truth), "--output-participants"]
     arguments += [str(participants), "--options", json.dumps(OPTIONS)]
     monkeypatch.setattr("sys.argv", ["simulate_dataset", *arguments])

@@ -23,20 +23,21 @@ def a_session(folder, session, shift=0, tissue="fat"):
     write_scan(segmented / "body.nii.gz", body, AFFINE, dtype=np.uint8)
     write_scan(segmented / "tissues.nii.gz", body, AFFINE, dtype=np.uint8)
     (segmented / "tissues.json").write_text(json.dumps({"1": tissue}))
-    checked = folder / "check_scans" / f"{session}.json"
-    checked.parent.mkdir(exist_ok=True)
-    checked.write_text(json.dumps(CONTRASTS))
+    checked = folder / "check_scans" / session
+    checked.mkdir(parents=True)
+    (checked / "scans.json").write_text(json.dumps(CONTRASTS))
     return registered, segmented, checked
 
 
 def run(monkeypatch, folder, sessions):
-    (folder / "scale.json").write_text('{"scale": 200.0}')
+    (folder / "scale").mkdir(exist_ok=True)
+    (folder / "scale/scale.json").write_text('{"scale": 200.0}')
     registered, segmented, checked = (
         list(map(str, paths)) for paths in zip(*sessions, strict=True)
     )
     options = json.dumps({"contrasts": CONTRASTS, "slices": SETTINGS})
     arguments = ["slices", "--registered", *registered, "--segmented", *segmented]
-    arguments += ["--checked", *checked, "--scale", str(folder / "scale.json")]
+    arguments += ["--checked", *checked, "--scale", str(folder / "scale")]
     arguments += ["--patient", "sub-01", "--output", str(folder / "slices"), "--options", options]
     monkeypatch.setattr(sys, "argv", arguments)
     slices.main()

@@ -152,7 +152,7 @@ def turned(setting):
     into = {
         r"scale": r"models\.\w+\.",
         r".*\.drawn_contrasts\..*": r"\.contrasts\.drawn00|\.contrasts gained",
-        r".*\.(exclude|patients|dataset)": r"(patients|given).* (gained|lost)",
+        r".*\.(exclude|patients|dataset)": r"(patients|sessions|given).* (gained|lost)",
         r".*\.(root|match|file)": r"what it is given gained",
         r".*\.contrasts\.\w+": r"contrasts gained|given gained",
     }

@@ -31,7 +31,7 @@ rule evaluate_baselines:
     input:
         slices=experiment_slices,
         split="results/split/{experiment}.csv",
-        registered=registered_sessions,
+        quality=experiment_quality,
     output:
         "results/evaluate_baselines/{experiment}/fold-{fold}.parquet",
     log:
@@ -49,7 +49,7 @@ rule evaluate_baselines:
         code=code("evaluate_baselines"),
     shell:
         "python -m pipeline_lib.stages.evaluate_baselines --slices {input.slices}"
-        " --split {input.split} --fold {wildcards.fold} --registered {input.registered}"
+        " --split {input.split} --fold {wildcards.fold} --registered {input.quality}"
         " --output {output} --options {params.options:q} &> {log}"
 
 

@@ -18,11 +18,12 @@ rule fit_maps:
         mem_mb=memory(600, store_size, 20),
         runtime=minutes(20, store_size, 0.2),
     params:
+        each=for_each(),
         truth=named("--truth", truth_folder),
         options=fit_options,
         code=code("fit_maps"),
     shell:
-        "python -m pipeline_lib.stages.fit_maps --slices {input.slices} {params.truth}"
+        "python -m {params.each}pipeline_lib.stages.fit_maps --slices {input.slices} {params.truth}"
         " --output {output} --options {params.options:q} &> {log}"
 
 

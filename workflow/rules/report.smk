@@ -15,6 +15,7 @@ rule report:
         ],
         decisions=of_simko("decide", "simko2021"),
         maps=fitted_maps(),
+        patients=all_patients(),
         quality=quality_folders(),
         descriptions=dataset_descriptions(),
     output:
@@ -30,5 +31,5 @@ rule report:
         options=report_options(),
         code=code("report"),
     shell:
-        "python -m pipeline_lib.stages.report --results results --output {output}"
+        "python -m pipeline_lib.stages.report --results results --patients {input.patients} --output {output}"
         " --options {params.options:q} &> {log}"

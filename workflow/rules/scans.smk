@@ -3,7 +3,7 @@
 
 rule simulate:
     output:
-        raw=directory("results/simulate/{dataset}/{patient}"),
+        raw=intermediate("results/simulate/{dataset}/{patient}"),
         truth=directory("results/simulate/{dataset}/derivatives/truth/{patient}"),
     log:
         "results/logs/simulate/{dataset}/{patient}.log",
@@ -16,14 +16,17 @@ rule simulate:
         mem_mb=memory(700, scan_size, 600),
         runtime=minutes(20, session_size, 0.5),
     params:
+        each=for_each(temporary=not KEEPS_INTERMEDIATE),
         options=simulate_options,
         code=code("simulate"),
     shell:
-        "python -m pipeline_lib.stages.simulate --patient {wildcards.patient}"
-        " --output {output.raw} --truth {output.truth} --options {params.options:q} &> {log}"
+        "python -m {params.each}pipeline_lib.stages.simulate --patient {wildcards.patient}"
+        " --output {output.raw} --output-truth {output.truth} --options {params.options:q} &> {log}"
 
 
 rule simulate_dataset:
+    input:
+        patients="results/patients/{dataset}.json",
     output:
         description="results/simulate/{dataset}/dataset_description.json",
         truth="results/simulate/{dataset}/derivatives/truth/dataset_description.json",
@@ -36,11 +39,10 @@ rule simulate_dataset:
     conda:
         "../../envs/imaging.yaml"
     params:
-        patients=lambda wildcards: patients_of(wildcards.dataset),
         options=simulate_options,
         code=code("simulate_dataset"),
     shell:
-        "python -m pipeline_lib.stages.simulate_dataset --patients {params.patients}"
+        "python -m pipeline_lib.stages.simulate_dataset --patients {input.patients}"
         " --output-description {output.description}"
         " --output-truth-description {output.truth} --output-participants {output.participants}"
         " --options {params.options:q} &> {log}"
@@ -48,9 +50,9 @@ rule simulate_dataset:
 
 rule convert_dicom:
     input:
-        dicom_folder,
+        dicom_folders,
     output:
-        directory("results/convert_dicom/{dataset}/{session}"),
+        intermediate("results/convert_dicom/{dataset}/{session}"),
     log:
         "results/logs/convert_dicom/{dataset}/{session}.log",
     benchmark:
@@ -62,10 +64,11 @@ rule convert_dicom:
         mem_mb=memory(1500, scan_size, 100),
         runtime=minutes(30, session_size, 0.5),
     params:
+        each=for_each(temporary=not KEEPS_INTERMEDIATE),
         options=dataset_options(contrasts=dict),
         code=code("convert_dicom"),
     shell:
-        "python -m pipeline_lib.stages.convert_dicom --source {input:q}"
+        "python -m {params.each}pipeline_lib.stages.convert_dicom --source {input:q}"
         " --patient {wildcards.session} --output {output} --options {params.options:q} &> {log}"
 
 
@@ -73,7 +76,7 @@ rule check_scans:
     input:
         raw_input,
     output:
-        "results/check_scans/{dataset}/{session}.json",
+        directory("results/check_scans/{dataset}/{session}"),
     log:
         "results/logs/check_scans/{dataset}/{session}.log",
     benchmark:
@@ -85,9 +88,10 @@ rule check_scans:
         mem_mb=memory(300, scan_size, 50),
         runtime=minutes(10, session_size, 0.2),
     params:
+        each=for_each(),
         scans=raw_scans,
         options=dataset_options(contrasts=dict),
         code=code("check_scans"),
     shell:
-        "python -m pipeline_lib.stages.check_scans --session {wildcards.session}"
+        "python -m {params.each}pipeline_lib.stages.check_scans --session {wildcards.session}"
         " --scans {params.scans:q} --output {output} --options {params.options:q} &> {log}"

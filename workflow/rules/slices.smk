@@ -5,8 +5,8 @@ rule slices:
     input:
         registered=per_session("register"),
         segmented=per_session("segment"),
-        checked=per_session("check_scans", ".json"),
-        scale="results/scale/{dataset}/{patient}.json",
+        checked=per_session("check_scans"),
+        scale="results/scale/{dataset}/{patient}",
     output:
         directory("results/slices/{dataset}/{patient}"),
     log:
@@ -22,10 +22,11 @@ rule slices:
         mem_mb=memory(500, store_size, 12),
         runtime=minutes(20, store_size, 0.2),
     params:
+        each=for_each(),
         options=dataset_options("slices", contrasts=list),
         code=code("slices"),
     shell:
-        "python -m pipeline_lib.stages.slices --registered {input.registered}"
+        "python -m {params.each}pipeline_lib.stages.slices --registered {input.registered}"
         " --segmented {input.segmented} --checked {input.checked} --scale {input.scale}"
         " --patient {wildcards.patient} --output {output} --options {params.options:q} &> {log}"
 
@@ -54,6 +55,7 @@ rule import_pictures:
 
 rule split:
     input:
+        patients=split_patients,
         slices=leaked_slices,
     output:
         "results/split/{experiment}.csv",
@@ -69,7 +71,7 @@ rule split:
         options=split_options,
         code=code("split"),
     shell:
-        "python -m pipeline_lib.stages.split {params.slices} --output {output}"
+        "python -m pipeline_lib.stages.split --patients {input.patients} {params.slices} --output {output}"
         " --options {params.options:q} &> {log}"
 
 

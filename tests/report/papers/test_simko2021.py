@@ -171,7 +171,7 @@ def decisions(acquired=(0.4, 4.5)):
 def test_figure_3_shows_the_classes_and_how_many_are_right(root):
     write_csv(root / "decide/e/simko/fold-0.csv", decisions())
     times = {"T1w400": {"te": 0.008, "tr": 0.4}, "PDw": {"te": 0.008, "tr": 4.5}}
-    write_json(root / "check_scans/d/sub-001.json", times)
+    write_json(root / "check_scans/d/sub-001/scans.json", times)
     part = part_of(chapter_of("simko2021", request(), root), "Figure 3")
     assert len(part.figures) == 2
     for figure in part.figures:
@@ -189,7 +189,7 @@ def test_figure_3_shows_the_classes_and_how_many_are_right(root):
 def test_figure_3_marks_the_training_s_contrasts_alone_where_more_was_acquired(root):
     write_csv(root / "decide/e/simko/fold-0.csv", decisions(acquired=(0.4, 1.0, 4.5)))
     times = {"T1w400": {"te": 0.008, "tr": 0.4}, "PDw": {"te": 0.008, "tr": 4.5}}
-    write_json(root / "check_scans/d/sub-001.json", times)
+    write_json(root / "check_scans/d/sub-001/scans.json", times)
     acquired, made = (
         figure.image
         for figure in part_of(chapter_of("simko2021", request(), root), "Figure 3").figures

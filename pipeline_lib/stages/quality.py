@@ -1,5 +1,6 @@
-"""Measure how even each tissue is before and after bias correction."""
+"""Keep how a session was prepared: how even its tissues are, its registration, its pictures."""
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -12,11 +13,12 @@ from pipeline_lib.imaging.tissue_quality import Evenness, carried_labels, evenne
 from pipeline_lib.imaging.transforms import read_itk_affine
 from pipeline_lib.stages.command import run_stage, stage_parser
 
+REGISTRATION = "registration.json"
 COLUMNS = ("contrast", *Evenness._fields)
 
 
 def main() -> None:
-    """Carry the tissues of a session to each scan's own grid, and compare."""
+    """Carry the tissues of a session to each scan's own grid, compare, and copy what is small."""
     parser = stage_parser(__doc__)
     parser.add_argument("--scans", type=Path, nargs="+", required=True, help="by contrast")
     parser.add_argument("--corrected", type=Path, required=True)
@@ -43,7 +45,11 @@ def main() -> None:
             pictures[contrast] = (raw, corrected, field, body, own)
     with folder_written_whole(arguments.output) as folder:
         pd.DataFrame(rows, columns=COLUMNS).to_csv(folder / "bias.csv", index=False)
-        save_bias_picture(folder / "quality.png", pictures)
+        save_bias_picture(folder / "correct_bias.png", pictures)
+        # Volumes may be temporary; what the report and the evaluation read of them may not.
+        shutil.copyfile(arguments.registered / REGISTRATION, folder / REGISTRATION)
+        shutil.copyfile(arguments.registered / "quality.png", folder / "register.png")
+        shutil.copyfile(arguments.segmented / "quality.png", folder / "segment.png")
 
 
 if __name__ == "__main__":

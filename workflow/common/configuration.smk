@@ -1,0 +1,146 @@
+# The configuration, the raw scans that it names, and what the wildcards may be.
+
+import atexit
+import json
+import math
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+
+import snakemake
+from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
+
+ROOT = Path(workflow.basedir)
+sys.path.insert(0, str(ROOT))
+
+from pipeline_lib.batches import BATCH, batches, is_batch
+from pipeline_lib.checks import kind_of, transfers_one_pair
+from pipeline_lib.configuration import read_configuration
+from pipeline_lib.errors import InputError
+from pipeline_lib.files import StorageError, check_room
+from pipeline_lib.imaging.bids import (
+    find_dseg,
+    find_patients,
+    find_scans,
+    patient_of,
+    scan_name,
+)
+from pipeline_lib.imaging.sidecars import inherited_sidecars, sidecar_of
+from pipeline_lib.machine import describe_machine, packages_of
+from pipeline_lib.phantom.options import patient_names, simulation_options
+from pipeline_lib.provenance import code_digest, commit_of, has_changes
+from pipeline_lib.runs import end_run, start_run
+from pipeline_lib.signal.sequences import Sequence
+from pipeline_lib.sizes import predicted_patients, scan_shape, slice_pixels, stored_pixels
+from pipeline_lib.slices.leaked import check_leaked_settings, is_leaked
+from pipeline_lib.slices.split import make_split
+from pipeline_lib.why.modules import record_code
+
+
+def tell(notices):
+    """Say once what the configuration does without."""
+    for notice in notices if workflow.is_main_process else ():
+        logger.info(notice)
+
+
+def find_raw_scans(name):
+    """Raw scans of a dataset: {session: {contrast: path}}, known before any job starts."""
+    dataset = DATASETS[name]
+    contrasts, kind = dataset["contrasts"], kind_of(dataset)
+    if kind == "pictures":
+        root = Path(dataset["pictures"]["root"])
+        return {f"sub-{name}": {c: root / values["file"] for c, values in contrasts.items()}}
+    if kind == "bids":
+        return find_scans(
+            dataset["bids"]["root"], contrasts, dataset["reference"], dataset["exclude"]
+        )
+    if kind == "virtual":
+        patients = patient_names(dataset)
+        folder, sequences = f"results/simulate/{name}", contrasts
+    else:
+        patients = list(find_patients(dataset["dicom"]["root"]))
+        folder, sequences = f"results/convert_dicom/{name}", {}
+    names = {
+        contrast: Sequence.from_mapping(sequences[contrast]) if sequences else None
+        for contrast in contrasts
+    }
+    chosen = [patient for patient in patients if patient not in dataset["exclude"]]
+    places = {
+        patient: patient if batch == patient else f"{batch}/{patient}"
+        for batch, members in batches(chosen, CONFIGURATION["patients_per_job"]).items()
+        for patient in members
+    }
+    return {
+        patient: {
+            contrast: f"{folder}/{places[patient]}/anat"
+            f"/{scan_name(patient, contrast, names[contrast])}.nii.gz"
+            for contrast in contrasts
+        }
+        for patient in chosen
+    }
+
+
+@cache
+def patients_of(dataset):
+    return list(dict.fromkeys(patient_of(session) for session in RAW_SCANS[dataset]))
+
+
+@cache
+def batches_of(dataset):
+    """Patients that share the jobs of a dataset: {batch: patients}. Pictures are of one patient."""
+    alone = kind_of(DATASETS[dataset]) == "pictures"
+    return batches(patients_of(dataset), 1 if alone else CONFIGURATION["patients_per_job"])
+
+
+@cache
+def sessions_of(dataset):
+    """Sessions of each patient of a dataset, and those of each batch of patients."""
+    found = {}
+    for session in RAW_SCANS[dataset]:
+        found.setdefault(patient_of(session), []).append(session)
+    for batch, patients in batches_of(dataset).items():
+        found[batch] = [session for patient in patients for session in found[patient]]
+    return found
+
+
+def check_split_of(experiment):
+    settings = EXPERIMENTS[experiment]
+    patients = patients_of(settings["dataset"])
+    if is_leaked(settings["split"]):
+        check_leaked_settings(settings["split"], patients)
+    else:
+        make_split(patients, {}, settings["split"], CONFIGURATION["seed"])
+
+
+try:
+    CONFIGURATION, notices = read_configuration(config, ROOT)
+    tell(notices)
+    DATASETS = CONFIGURATION["datasets"]
+    EXPERIMENTS = CONFIGURATION["experiments"]
+    KEEPS_INTERMEDIATE = CONFIGURATION["keep_intermediate"]
+    MODELS = CONFIGURATION["models"]
+    USED_DATASETS = list(
+        dict.fromkeys(name for e in EXPERIMENTS.values() for name in (e["dataset"], *e["external"]))
+    )
+    SCANNED_DATASETS = [name for name in USED_DATASETS if kind_of(DATASETS[name]) != "pictures"]
+    RAW_SCANS = {name: find_raw_scans(name) for name in USED_DATASETS}
+    for experiment in EXPERIMENTS if workflow.is_main_process else ():
+        check_split_of(experiment)  # the job makes the table
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+
+wildcard_constraints:
+    dataset="|".join(USED_DATASETS),
+    experiment="|".join(EXPERIMENTS),
+    model=r"|".join(rf"{name}(\.[A-Za-z0-9]+\.[A-Za-z0-9]+)?" for name in MODELS) or "none",
+    # With jobs for several patients both stand for a batch.
+    patient=f"sub-[A-Za-z0-9]+|{BATCH}",
+    session=f"sub-[A-Za-z0-9]+(_ses-[A-Za-z0-9]+)?|{BATCH}",
+    fold=r"\d+",

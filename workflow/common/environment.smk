@@ -1,0 +1,143 @@
+# The environment of the stages, and the record of every run.
+
+
+def uses_conda():
+    methods = workflow.deployment_settings.deployment_method
+    return any(method.name == "CONDA" for method in methods)
+
+
+# Snakemake itself would speak of a failed `conda info`.
+if workflow.is_main_process and uses_conda() and not shutil.which("conda"):
+    raise WorkflowError(
+        "--use-conda was given, but no conda is on the path: run `make setup` once and leave "
+        "--use-conda out, or install conda (24.7.1 or newer)."
+    )
+
+
+# Snakemake itself would end in a traceback, in a dry run too.
+if workflow.is_main_process and not os.access(Path.cwd(), os.W_OK):
+    raise WorkflowError(
+        f"{Path.cwd()} can't be written: give yourself the permission, mount it for writing, or "
+        "name another folder with --directory; the same command then goes on from here."
+    )
+
+
+def stages_path():
+    """Where the stages' Python is: conda says so itself; else .venv/stages, where `make` put it."""
+    made_by_make = ROOT / ".venv/stages/bin"
+    if uses_conda() or not made_by_make.exists():
+        return "$PATH"
+    return f"{made_by_make}:$PATH"
+
+
+def check_stages_python():
+    """Stop before any job where the stages would find no torch and no ANTs to import."""
+    if uses_conda() or (ROOT / ".venv/stages/bin").exists():
+        return
+    question = "import importlib.util as u, sys; sys.exit(not all(map(u.find_spec, sys.argv[1:])))"
+    command = ["python", "-c", question, "torch", "ants", "nibabel"]
+    if not shutil.which("python") or subprocess.run(command).returncode != 0:
+        raise WorkflowError(
+            "The Python on the path lacks torch, ants or nibabel, which the stages import: "
+            "run `make setup` once, or add --use-conda."
+        )
+
+
+if workflow.is_main_process:
+    check_stages_python()
+
+# ITK takes all cores unless told; the other libraries follow what Snakemake exports.
+# PYTHONPATH makes pipeline_lib importable in every environment and working directory. A conda
+# environment would see what its user installed with `pip install --user`, too.
+shell.prefix(
+    f"set -euo pipefail; export PATH={stages_path()} PYTHONPATH={ROOT} MPLBACKEND=Agg "
+    f"{'PYTHONNOUSERSITE=1 ' if uses_conda() else ''}"
+    "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS=$OMP_NUM_THREADS; "
+)
+
+
+onstart:
+    # For the report and the crate; not an input of them, so that a commit alone reruns nothing.
+    record(start_run, describe_run())
+    record(record_code, ROOT)
+    atexit.register(tell_refusal, Path("results").absolute())
+
+
+onsuccess:
+    record(end_run, "finished")
+
+
+onerror:
+    record(end_run, "failed")
+
+
+def record(write, content):
+    """Keep what runs in the results folder; one that can't be written stops before any job."""
+    try:
+        write(Path("results"), content)
+    except (InputError, StorageError) as error:
+        raise WorkflowError(str(error)) from None
+
+
+def tell_refusal(results):
+    """Say once more, in the end, that the disk is full: the stage's log had no room for it."""
+    try:
+        check_room(results)
+    except StorageError as error:
+        sys.stderr.write(f"Error: {error}\n")
+
+
+def describe_run():
+    """What is running: the commit of the workflow, its settings, its packages, its machine."""
+    machine = describe_machine()
+    return {
+        "configuration": CONFIGURATION,
+        "commit": commit_of(ROOT),
+        "dirty": has_changes(ROOT),
+        "versions": {
+            "snakemake": snakemake.__version__,
+            "python (driver)": platform.python_version(),
+        },
+        "packages": {name: packages_of(path) for name, path in environments().items()},
+        "machine": machine,
+        "rules": given_to_rules(has_gpus=bool(machine["gpus"]) or not workflow.local_exec),
+    }
+
+
+def environments():
+    """Folders of Snakemake's own environment and of those of the stages."""
+    found = {"driver": Path(sys.prefix)}
+    if uses_conda():
+        for made in workflow.dag.conda_envs.values():
+            name = Path(made.file.get_path_or_uri(secret_free=True)).stem
+            found[name] = Path(made.address)
+        return found
+    made_by_make = ROOT / ".venv/stages"
+    python = shutil.which("python")
+    if made_by_make.exists():
+        found["stages"] = made_by_make
+    elif python:
+        found["stages"] = Path(python).parents[1]
+    return found
+
+
+def given_to_rules(has_gpus):
+    """Code, cores and GPUs of each rule, for each model where they depend on it."""
+
+    def given(made, wildcards=None):
+        code, cores, gpus = (made.params.code, *map(made.resources.get, ("_cores", "gpu")))
+        cores, gpus = (x.evaluate(wildcards) if x.is_evaluable() else x for x in (cores, gpus))
+        return {
+            "code": code(wildcards) if callable(code) else code,
+            "cores": min(cores.value or 1, workflow.cores if workflow.local_exec else math.inf),
+            "gpus": (gpus.value or 0) if has_gpus else 0,
+        }
+
+    found = {}
+    for made in filter(lambda made: "code" in made.params.keys(), workflow.rules):
+        if "model" in made.wildcard_names:
+            models = {f"{made.name} {model}": SimpleNamespace(model=model) for model in MODELS}
+            found |= {name: given(made, wildcards) for name, wildcards in models.items()}
+        else:
+            found[made.name] = given(made)
+    return found
