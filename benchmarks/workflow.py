@@ -3,8 +3,9 @@
     python -m benchmarks.workflow [--patients 100 1000 10000] [--finished FOLDER] --output FILE.md
 
 The cohort is config/examples/pelvis_cohort.yaml (five contrasts, one experiment) with other numbers
-of patients, in an empty folder, up to the report: everything would run. `--finished` names a folder
-with the finished results of the default configuration, where nothing would.
+of patients, in an empty folder, up to the report: everything would run. Once its patients are
+virtual, once they are a BIDS folder of as many empty scans with sidecars. `--finished` names a
+folder with the finished results of the default configuration, where nothing would run.
 """
 
 import argparse
@@ -13,7 +14,9 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -21,6 +24,11 @@ from benchmarks.machine import describe
 
 ROOT = Path(__file__).parents[1]
 COHORT = ROOT / "config/examples/pelvis_cohort.yaml"
+CONTRASTS = ("T1w", "T2w", "PDw", "FLAIR", "T2starw")
+SIDECAR = json.dumps({"EchoTime": 0.01, "RepetitionTime": 0.5})
+MODELS = ["unet", "simko", "pgan"]
+# Patients that share a job, where they do.
+TOGETHER = 100
 SNAKEMAKE = ROOT / ".venv/driver/bin/snakemake"
 GOAL, MOST = 15, 300  # seconds and MiB of 10,000 patients
 NOTHING = 5  # seconds of a run that has nothing to do
@@ -35,7 +43,7 @@ print(json.dumps({"status": done.returncode, "seconds": time.perf_counter() - st
 """
 
 
-def dry_run(folder: Path, configuration: Path) -> dict[str, float | str]:
+def dry_run(folder: Path, configuration: Path) -> dict[str, Any]:
     """Plan the report in a folder."""
     command = [
         sys.executable,
@@ -53,13 +61,58 @@ def dry_run(folder: Path, configuration: Path) -> dict[str, float | str]:
     return found
 
 
-def cohort(patients: int, folder: Path) -> Path:
-    """Write the configuration of so many patients."""
+def virtual_cohort(patients: int, patients_per_job: int, folder: Path) -> Path:
+    """Write the configuration of so many virtual patients."""
     [(name, _)] = yaml.safe_load(COHORT.read_text())["datasets"].items()
+    changed = {
+        "include": [str(COHORT)],
+        "patients_per_job": patients_per_job,
+        "datasets": {name: {"virtual": {"patients": patients}}},
+    }
     path = folder / "cohort.yaml"
-    datasets = {name: {"virtual": {"patients": patients}}}
-    path.write_text(yaml.safe_dump({"include": [str(COHORT)], "datasets": datasets}))
+    path.write_text(yaml.safe_dump(changed))
     return path
+
+
+def bids_cohort(patients: int, patients_per_job: int, folder: Path) -> Path:
+    """Write a BIDS folder of so many patients, whose scans are empty, and its configuration."""
+    for number in range(patients):
+        anat = folder / f"bids/sub-{number:05d}/anat"
+        anat.mkdir(parents=True)
+        for contrast in CONTRASTS:
+            (anat / f"sub-{number:05d}_{contrast}.nii.gz").touch()
+            (anat / f"sub-{number:05d}_{contrast}.json").write_text(SIDECAR)
+    dataset = {
+        "bids": {"root": "bids"},
+        "contrasts": {contrast: {} for contrast in CONTRASTS},
+        "reference": CONTRASTS[0],
+    }
+    experiment = {"dataset": "scans", "split": {"validation": 5, "test": 5}, "models": MODELS}
+    configuration = {
+        "patients_per_job": patients_per_job,
+        "datasets": {"scans": dataset},
+        "experiments": {"all": experiment},
+        "models": {system: {"system": system} for system in MODELS},
+    }
+    path = folder / "cohort.yaml"
+    path.write_text(yaml.safe_dump(configuration))
+    return path
+
+
+def measured(
+    kind: str, cohort: Callable[[int, int, Path], Path], patients: int, patients_per_job: int
+) -> str:
+    """Plan a cohort; give its row of the table."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = dry_run(Path(folder), cohort(patients, patients_per_job, Path(folder)))
+    (*_, jobs) = re.findall(r"^total\s+(\d+)", found["told"], re.MULTILINE)
+    return row(f"{patients:,} patients, {kind}", patients_per_job, int(jobs), found)
+
+
+def row(what: str, patients_per_job: int, jobs: int, found: Mapping[str, Any]) -> str:
+    """Write a row of the table."""
+    spent = f"{found['seconds']:.1f} | {found['mib']:.0f}"
+    return f"| {what} | {patients_per_job} | {jobs:,} | {spent} |"
 
 
 def main() -> None:
@@ -69,22 +122,20 @@ def main() -> None:
     parser.add_argument("--finished", type=Path, help="folder of a finished default run")
     parser.add_argument("--output", type=Path, help="Markdown file; printed besides")
     arguments = parser.parse_args()
-    rows = []
-    for patients in arguments.patients:
-        with tempfile.TemporaryDirectory() as folder:
-            found = dry_run(Path(folder), cohort(patients, Path(folder)))
-        jobs = re.findall(r"^total\s+(\d+)", str(found["told"]), re.MULTILINE)
-        rows.append(
-            f"| {patients:,} patients, nothing there | {int(jobs[-1]) if jobs else 0:,} "
-            f"| {found['seconds']:.1f} | {found['mib']:.0f} |"
-        )
+    rows = [
+        measured(kind, cohort, patients, patients_per_job)
+        for kind, cohort in (("virtual", virtual_cohort), ("BIDS", bids_cohort))
+        for patients_per_job in (1, TOGETHER)
+        for patients in arguments.patients
+    ]
     if arguments.finished:
         found = dry_run(arguments.finished, ROOT / "config/config.yaml")
-        rows.append(f"| the default, all there | 0 | {found['seconds']:.1f} | {found['mib']:.0f} |")
+        rows.append(row("the default, all there", 1, 0, found))
     text = (
         "# Snakemake's own work\n\n`python -m benchmarks.workflow`: dry runs up to the report. "
         f"The goals: {GOAL} s and {MOST} MiB for 10,000 patients, {NOTHING} s where nothing is to "
-        f"be done.\n\nMachine: {describe()}\n\n| | jobs | s | peak MiB |\n|---|---|---|---|\n"
+        f"be done.\n\nMachine: {describe()}\n\n"
+        "| | patients a job | jobs | s | peak MiB |\n|---|---|---|---|---|\n"
         + "\n".join(rows)
         + "\n"
     )

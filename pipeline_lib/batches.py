@@ -5,8 +5,8 @@ its patients or sessions: `results/register/pelvis/batch-0003/sub-007`. With a j
 the middle one is left out: `results/register/pelvis/sub-007`.
 """
 
+import hashlib
 import re
-import zlib
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -39,7 +39,8 @@ def batches(patients: Sequence[str], patients_per_job: int) -> dict[str, list[st
         count *= 2
     found: dict[str, list[str]] = {}
     for patient in patients:
-        found.setdefault(f"batch-{zlib.crc32(patient.encode()) % count:04d}", []).append(patient)
+        drawn = int(hashlib.sha256(patient.encode()).hexdigest(), 16)
+        found.setdefault(f"batch-{drawn % count:04d}", []).append(patient)
     return dict(sorted(found.items()))
 
 
@@ -67,6 +68,11 @@ def single_folders(folders: Iterable[Path]) -> list[Path]:
         else:
             found += neighbours
     return found
+
+
+def dataset_of(folder: Path) -> str:
+    """Name the dataset of a patient's or session's folder of a stage."""
+    return folder.parents[1].name if is_batch(folder.parent) else folder.parent.name
 
 
 def folders_by_name(folder: Path) -> dict[str, Path]:

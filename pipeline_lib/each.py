@@ -36,8 +36,8 @@ ROOT = Path(__file__).parents[1]
 KEYS, KEPT = "members.json", ".members"
 # Options of a stage that begin so name what it makes.
 OUTPUT = "--output"
-# A longer text is no path, and the system refuses to look for one.
-LONGEST_PATH = 1000
+# The one whose value, a text as long as it likes to be, is no path.
+OPTIONS = "--options"
 LOG = logging.getLogger(__name__)
 
 
@@ -131,7 +131,7 @@ def key_of(batch: Batch, values: Mapping[str, Sequence[str]]) -> str:
     by their size and time of change.
     """
     read = {
-        option: [_told(value) for value in of_option]
+        option: [value if option == OPTIONS else _told(value) for value in of_option]
         for option, of_option in values.items()
         if option not in batch.outputs and option not in batch.ancient
     }
@@ -145,7 +145,7 @@ def _told(value: str) -> str | list[tuple[str, int, int]]:
     keys = path.parent / KEYS
     if is_batch(path.parent) and keys.is_file():
         return str(read_json(keys)[path.name])
-    if len(value) > LONGEST_PATH or not path.exists():
+    if not path.exists():
         return value
     files = sorted(path.rglob("*")) if path.is_dir() else _with_sidecars(path)
     states = ((str(file), file.stat()) for file in files)
@@ -180,8 +180,9 @@ def run_members(batch: Batch, keep: bool) -> None:
             values = batch.of(member)
             keys[member] = key_of(batch, values)
             if taken(batch, member, keys[member]):
-                LOG.info("%s: kept from before", member)
+                LOG.info("%s is kept from before.", member)
                 continue
+            LOG.info("%s", member)
             run_one(batch, values)
         except Exception as error:
             told = storage_error(error, Path.cwd())

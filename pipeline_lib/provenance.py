@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import subprocess
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -101,6 +102,26 @@ def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
         and isinstance(body[0].value.value, str)
     )
     return body[1:] if is_docstring else body
+
+
+def files_digest(paths: Iterable[Path]) -> str:
+    """Digest of the sizes and times of change of files, which are not read.
+
+    Returns
+    -------
+        16 hexadecimal digits.
+    """
+    states = (f"{path} {_state(path)};" for path in sorted(paths))
+    return hashlib.sha256("".join(states).encode()).hexdigest()[:16]
+
+
+@cache
+def _state(path: Path) -> str:
+    try:
+        state = path.stat()
+    except OSError:
+        return "missing"
+    return f"{state.st_size} {state.st_mtime_ns}"
 
 
 def commit_of(root: str | Path) -> str | None:

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_lib.batches import batches, folders_by_name, is_batch, members_of, single_folders
+from pipeline_lib.batches import (
+    batches,
+    dataset_of,
+    folders_by_name,
+    is_batch,
+    members_of,
+    single_folders,
+)
 
 PATIENTS = [f"sub-{number:04d}" for number in range(1000)]
 
@@ -49,4 +56,6 @@ def test_folders_are_found_by_name_in_batches_or_not(tmp_path):
         "sub-001": tmp_path / "sub-001",
         "sub-007": tmp_path / "batch-0003/sub-007",
     }
+    assert dataset_of(Path("slices/pelvis/sub-001")) == "pelvis"
+    assert dataset_of(Path("slices/pelvis/batch-0001/sub-001")) == "pelvis"
     assert members_of(tmp_path) == [tmp_path / "sub-001"]

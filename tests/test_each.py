@@ -123,7 +123,7 @@ def test_whoever_depends_on_a_change_runs_again(stage, folder, monkeypatch, chan
     stage.calls.clear()
     everyone = True
     if change == "options":
-        named["options"] = '{"percentile": 99}'
+        named["options"] = json.dumps({"percentile": 99, "long": 1000 * "long"})
     elif change == "input":
         keys = json.loads((folder / "register/batch-0000/members.json").read_text())
         keys["sub-01_ses-2"] = "made otherwise"

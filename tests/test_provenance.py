@@ -1,4 +1,5 @@
 import ast
+import os
 import re
 import shutil
 from pathlib import Path
@@ -6,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_lib import provenance
-from pipeline_lib.provenance import code_digest
+from pipeline_lib.provenance import code_digest, files_digest
 
 ROOT = Path(__file__).parents[1]
 STAGES = sorted(path.stem for path in (ROOT / "pipeline_lib/stages").glob("[a-z]*.py"))
@@ -119,3 +120,24 @@ def reworded(text):
             before, quotes, after = lines[first.end_lineno - 1].rpartition('"""')
             lines[first.end_lineno - 1] = f"{before} Reworded.{quotes}{after}  # here, too"
     return "\n".join(["# Another comment.", *lines, ""])
+
+
+@pytest.mark.parametrize("change", ["size", "time", "gone", "another"])
+def test_the_digest_of_files_follows_their_state(tmp_path, change):
+    paths = [tmp_path / "a.nii", tmp_path / "b.nii"]
+    for path in paths:
+        path.write_text("scan")
+        os.utime(path, (1, 1))
+    before = files_digest(paths)
+    assert files_digest(paths[::-1]) == before
+    provenance._state.cache_clear()
+    if change == "size":
+        paths[0].write_text("longer")
+        os.utime(paths[0], (1, 1))
+    elif change == "time":
+        os.utime(paths[0], (2, 2))
+    elif change == "gone":
+        paths[0].unlink()
+    else:
+        paths.append(tmp_path / "c.nii")
+    assert files_digest(paths) != before

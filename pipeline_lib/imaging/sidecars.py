@@ -3,7 +3,7 @@
 import csv
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -56,22 +56,36 @@ def inherited_sidecars(scan: str | Path) -> list[Path]:
 
     The folders are those up to the one that holds `sub-*`.
     """
-    above: list[Path] = []
-    for folder in Path(scan).parents:
-        above.insert(0, folder)
-        if folder.name.startswith("sub-"):
-            above.insert(0, folder.parent)
-            break
-    else:
-        return []
     paths = (
         folder / name
-        for folder in above
+        for folder in _folders_above(Path(scan).parent)
         if folder.is_dir()
         for name in _json_names(folder, folder.stat().st_mtime_ns)
         if inherits(name, scan)
     )
     return [path for path in paths if path != sidecar_of(scan)]
+
+
+def possible_sidecars(scans: Iterable[Path]) -> list[Path]:
+    """All JSON files that lie where those of some scans would; quicker than asking for each."""
+    beside = {scan.parent for scan in scans}
+    folders = {above for folder in beside for above in _folders_above(folder)}
+    return [
+        folder / name
+        for folder in sorted(beside | folders)
+        if folder.is_dir()
+        for name in _json_names(folder, folder.stat().st_mtime_ns)
+    ]
+
+
+def _folders_above(folder: Path) -> list[Path]:
+    """Folders from that which holds `sub-*` down to one of scans; none outside a BIDS folder."""
+    above: list[Path] = []
+    for each in (folder, *folder.parents):
+        above.insert(0, each)
+        if each.name.startswith("sub-"):
+            return [each.parent, *above]
+    return []
 
 
 def needs_sidecar(contrast: Mapping[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline_lib.batches import dataset_of
 from pipeline_lib.evaluation.comparisons import comparisons
 from pipeline_lib.evaluation.generalisation import generalisation
 from pipeline_lib.evaluation.statistics import summary
@@ -46,7 +47,7 @@ def main() -> None:
         "external": summary(metrics, settings.bootstrap, seed, group="external"),
         "generalisation": generalisation(metrics, settings.bootstrap, seed),
         "comparisons": comparisons(metrics, options["experiments"], settings.bootstrap, seed),
-        "tissues": merged_tissues({folder: folder.parent.name for folder in arguments.maps}),
+        "tissues": merged_tissues({folder: dataset_of(folder) for folder in arguments.maps}),
         "maps": merged_maps(arguments.map_tables),
     }
     with folder_written_whole(arguments.output) as folder:

@@ -34,7 +34,7 @@ PLACES = (
     | {"signal": "datasets.{dataset}.virtual.signal"}
     | {name: f"experiments.{{experiment}}.{name}" for name in _OF_EXPERIMENT}
     | {"model": "models.{model}", "patients": "the patients of {experiment}"}
-    | {"sessions": "the sessions of {dataset}"}
+    | {"sessions": "the sessions of {dataset}", "raw": "the raw scans of {dataset}"}
     | {"experiments": "the models of experiments", "seed": "seed", "evaluate": "evaluate"}
 )
 

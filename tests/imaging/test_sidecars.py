@@ -4,7 +4,12 @@ from pathlib import Path
 import pytest
 
 from pipeline_lib.errors import InputError
-from pipeline_lib.imaging.sidecars import inherited_sidecars, read_labels, read_sequence
+from pipeline_lib.imaging.sidecars import (
+    inherited_sidecars,
+    possible_sidecars,
+    read_labels,
+    read_sequence,
+)
 from pipeline_lib.phantom.cohort import VirtualSettings
 from pipeline_lib.phantom.dataset import sidecar
 from pipeline_lib.phantom.motion import Motion
@@ -224,3 +229,14 @@ def test_a_table_that_names_no_labels_is_refused(tmp_path, content):
 def test_real_sidecars_are_read():
     sidecar = REAL / "sub-01" / "ses-1" / "anat" / "sub-01_ses-1_FLAIR.json"
     assert read_sequence(sidecar, {}) == Sequence("IR-SE", 0.14, 11.0, 2.8)
+
+
+def test_all_json_files_that_may_describe_a_scan_are_found_up_to_the_datasets_folder(tmp_path):
+    root = tmp_path / "study/bids"
+    names = ("T1w.json", "sub-01/sub-01_T2w.json", "sub-01/ses-1/anat/sub-01_ses-1_T1w.json")
+    for name in (*names, "../other.json", "sub-02/sub-02_T1w.json"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("{}")
+    scan = root / "sub-01/ses-1/anat/sub-01_ses-1_T1w.nii.gz"
+    assert set(possible_sidecars([scan])) == {root / name for name in names}
+    assert inherited_sidecars(scan) == [root / "T1w.json"]

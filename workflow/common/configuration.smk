@@ -31,10 +31,10 @@ from pipeline_lib.imaging.bids import (
     patient_of,
     scan_name,
 )
-from pipeline_lib.imaging.sidecars import inherited_sidecars, sidecar_of
+from pipeline_lib.imaging.sidecars import inherited_sidecars, possible_sidecars, sidecar_of
 from pipeline_lib.machine import describe_machine, packages_of
 from pipeline_lib.phantom.options import patient_names, simulation_options
-from pipeline_lib.provenance import code_digest, commit_of, has_changes
+from pipeline_lib.provenance import code_digest, commit_of, files_digest, has_changes
 from pipeline_lib.runs import end_run, start_run
 from pipeline_lib.signal.sequences import Sequence
 from pipeline_lib.sizes import predicted_patients, scan_shape, slice_pixels, stored_pixels

@@ -54,25 +54,45 @@ def fold_count(experiment):
     return EXPERIMENTS[experiment]["split"].get("folds", 1)
 
 
-def raw_images(wildcards):
-    """Files that hold the raw scans of a job's sessions: themselves, or the folder that a rule
-    makes."""
+def raw_folder(wildcards):
+    """The folder that a rule makes of the raw scans of a job's sessions; nothing for BIDS."""
     dataset, unit = wildcards.dataset, wildcards.session
     kind = kind_of(DATASETS[dataset])
     if kind == "virtual":
         return [f"results/simulate/{dataset}/{unit}"]
     if kind == "dicom":
         return [f"results/convert_dicom/{dataset}/{unit}"]
+    return []
+
+
+def raw_images(wildcards):
+    """Files that hold the raw scans of a job's sessions. Those of a batch of a BIDS folder stand in
+    `raw_state` instead: hundreds of files a job make Snakemake slow and large."""
+    if is_batch(wildcards.session) or raw_folder(wildcards):
+        return raw_folder(wildcards)
     return raw_scans(wildcards)
 
 
 def raw_input(wildcards):
-    """The raw scans of a job's sessions, and the sidecars beside those of a BIDS folder."""
-    scans = raw_images(wildcards)
-    if kind_of(DATASETS[wildcards.dataset]) in ("virtual", "dicom"):
-        return scans
+    """As `raw_images`, and the sidecars beside the scans of a BIDS folder."""
+    if is_batch(wildcards.session) or raw_folder(wildcards):
+        return raw_folder(wildcards)
+    scans = raw_scans(wildcards)
     sidecars = [path for scan in scans for path in [*inherited_sidecars(scan), sidecar_of(scan)]]
     return [*scans, *dict.fromkeys(str(path) for path in sidecars if path.exists())]
+
+
+def raw_state(sidecars=False):
+    """Input function: sizes and times of the raw scans of a batch of a BIDS folder, in short, and
+    of their sidecars where the stage reads them. Nothing for all other jobs."""
+
+    def state(wildcards):
+        if raw_folder(wildcards) or not is_batch(wildcards.session):
+            return ""
+        scans = [Path(scan) for scan in raw_scans(wildcards)]
+        return as_options(raw=files_digest(scans + possible_sidecars(scans) * sidecars))
+
+    return state
 
 
 def raw_scans(wildcards):

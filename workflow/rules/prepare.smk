@@ -21,6 +21,7 @@ rule correct_bias:
     params:
         each=for_each(temporary=not KEEPS_INTERMEDIATE, ancient="--checked"),
         scans=raw_scans,
+        raw=raw_state(),
         options=correct_bias_options,
         code=code("correct_bias"),
     shell:
@@ -129,6 +130,7 @@ rule quality:
     params:
         each=for_each(),
         scans=raw_scans,
+        raw=raw_state(),
         options=dataset_options(contrasts=list),
         code=code("quality"),
     shell:

@@ -90,6 +90,7 @@ rule check_scans:
     params:
         each=for_each(),
         scans=raw_scans,
+        raw=raw_state(sidecars=True),
         options=dataset_options(contrasts=dict),
         code=code("check_scans"),
     shell:
