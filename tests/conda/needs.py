@@ -19,11 +19,14 @@ UNSEEN = {
 
 
 def rules() -> list[tuple[str, str, str]]:
-    """Name, stage and environment of each rule; of `train` one a system."""
+    """Name, stage and environment of each rule; of `train` one a system. What a script does runs
+    beside Snakemake, in its environment."""
     found = []
     systems = [path.stem for path in sorted((PACKAGE / "stages").glob("train_*.py"))]
     for path in sorted((ROOT / "workflow/rules").glob("*.smk")):
         for text in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
+            if "script:" in text:
+                continue
             name = text.split(":")[0]
             environment = re.findall(r"envs/(\w+)\.yaml", text)
             stages = re.findall(r"pipeline_lib\.stages\.(\w+)", text)

@@ -27,7 +27,7 @@ def test_without_conda_the_option_is_answered_by_what_to_do_instead(
     done = snakemake(tmp_path, TARGET, *options, configfile=config, check=False)
     assert done.returncode != 0
     said = [line for line in done.stdout.splitlines() if not line.startswith("Using workflow")]
-    assert re.fullmatch(r"WorkflowError in file .*common\.smk\".*:", said[0])
+    assert re.fullmatch(r"WorkflowError in file .*configuration\.smk\".*:", said[0])
     assert said[1] == INSTEAD
     assert "smok" not in done.stdout
     assert "Traceback" not in done.stdout

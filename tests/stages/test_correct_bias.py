@@ -27,8 +27,9 @@ OPTIONS = {
 
 def run(monkeypatch, scans, folder, **changes):
     options = OPTIONS | {"correct_bias": OPTIONS["correct_bias"] | changes}
-    checked = folder / "checked.json"
-    checked.write_text(json.dumps({"T1w": {}, "T2w": {}}))
+    checked = folder / "checked"
+    checked.mkdir()
+    (checked / "scans.json").write_text(json.dumps({"T1w": {}, "T2w": {}}))
     arguments = ["--scans", *map(str, scans), "--checked", str(checked)]
     arguments += ["--output", str(folder / "out"), "--options", json.dumps(options)]
     monkeypatch.setattr(sys, "argv", ["correct_bias", *arguments])

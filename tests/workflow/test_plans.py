@@ -44,7 +44,7 @@ def test_the_configuration_comes_before_the_target_with_an_equals_sign(tmp_path,
          f"--configfile={TINY}", "results/split/pelvis.csv"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert planned(done.stdout) == {"split"}
+    assert planned(done.stdout) == {"patients", "split"}
 
 
 @pytest.mark.real

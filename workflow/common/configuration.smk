@@ -43,6 +43,27 @@ from pipeline_lib.slices.split import make_split
 from pipeline_lib.why.modules import record_code
 
 
+def uses_conda():
+    methods = workflow.deployment_settings.deployment_method
+    return any(method.name == "CONDA" for method in methods)
+
+
+# Snakemake itself would speak of a failed `conda info`.
+if workflow.is_main_process and uses_conda() and not shutil.which("conda"):
+    raise WorkflowError(
+        "--use-conda was given, but no conda is on the path: run `make setup` once and leave "
+        "--use-conda out, or install conda (24.7.1 or newer)."
+    )
+
+
+# Snakemake itself would end in a traceback, in a dry run too.
+if workflow.is_main_process and not os.access(Path.cwd(), os.W_OK):
+    raise WorkflowError(
+        f"{Path.cwd()} can't be written: give yourself the permission, mount it for writing, or "
+        "name another folder with --directory; the same command then goes on from here."
+    )
+
+
 def tell(notices):
     """Say once what the configuration does without."""
     for notice in notices if workflow.is_main_process else ():
