@@ -26,7 +26,7 @@ SMALL = Path(__file__).with_name("small.yaml")
 ENDED = ("cancelled", "limited", "requeued")
 SHORT = "results/train/pelvis/short/fold-0"
 # An attempt of `starved` has too little; what the rule itself gives doubles the same way.
-# After the first, a patient's stages share a job: each job alone takes two Snakemakes to start, and
+# After the first, a batch's stages share a job: each job alone takes two Snakemakes to start, and
 # up to half a minute until it is asked after.
 PATIENT = ("check_scans", "correct_bias", "register", "segment", "scale", "slices")
 MEMORY = "train:mem_mb=(300 if wildcards.model == 'starved' else 3000) * 4 ** (attempt - 1)"
@@ -198,6 +198,9 @@ def test_everything_before_a_training_runs_in_jobs_of_the_cpu_partition(run):
     for rule in ("simulate", together[:30]):
         (job,) = [job for job in run.queue if job.rule.startswith(rule)]
         assert (job.partition, job.state) == ("cpu", "COMPLETED")
+    # Two patients share each job.
+    stores = (run.folder / "results/slices/pelvis/batch-0000").glob("sub-*")
+    assert {store.name for store in stores} == {"sub-001", "sub-002"}
     # The tables are made beside Snakemake.
     assert {job.rule.partition("_")[0] for job in run.queue} == {"simulate", "patient", "train"}
 
