@@ -15,7 +15,7 @@ from pipeline_lib.runs import allotted
 
 PACKAGES = (
     "numpy", "scipy", "pandas", "pyarrow", "torch", "safetensors", "antspyx", "nibabel", "nilearn",
-    "scikit-image", "torchmetrics", "pydicom", "dcm2niix", "matplotlib", "Pillow", "Jinja2",
+    "scikit-image", "torchmetrics", "dcm2niix", "matplotlib", "Pillow", "Jinja2",
     "PyYAML",
 )  # fmt: skip
 

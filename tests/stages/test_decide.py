@@ -53,7 +53,17 @@ def data(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for name in ("sub-001", "sub-002"):
             raw, truth = folder / "raw" / name, folder / "truth" / name
-            run(patch, simulate, OPTIONS, "--patient", name, "--output", raw, "--output-truth", truth)
+            run(
+                patch,
+                simulate,
+                OPTIONS,
+                "--patient",
+                name,
+                "--output",
+                raw,
+                "--output-truth",
+                truth,
+            )
             write_slices(folder / "slices" / name, name, raw, truth)
     lines = ["fold,patient,anatomy,split,slice,contrast"]
     lines += ["0,sub-001,sub-001,train,,", "0,sub-002,sub-002,test,,"]
