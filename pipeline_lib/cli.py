@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pipeline_lib.compare import command as compare
 from pipeline_lib.crate import command as crate
+from pipeline_lib.disk import command as disk
 from pipeline_lib.errors import InputError
 from pipeline_lib.files import StorageError
 from pipeline_lib.phantom import command as simulate
@@ -40,6 +41,7 @@ class Command:
 COMMANDS = {
     "compare": Command(compare.SUMMARY, compare.add_arguments, compare.run),
     "crate": Command(crate.SUMMARY, crate.add_arguments, crate.run),
+    "disk": Command(disk.SUMMARY, disk.add_arguments, disk.run),
     "fit": Command(fit.SUMMARY, fit.add_arguments, fit.run),
     "simulate": Command(simulate.SUMMARY, simulate.add_arguments, simulate.run),
     "why": Command(why.SUMMARY, why.add_arguments, why.run),

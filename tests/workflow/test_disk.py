@@ -5,9 +5,21 @@ import subprocess
 from contextlib import contextmanager
 
 import pytest
+import yaml
+
+from pipeline_lib.configuration import read_configuration
+from pipeline_lib.disk.need import needed
+from pipeline_lib.disk.parts import sizes_by_stage
+from pipeline_lib.disk.table import there_by_stage
+from tests.workflow.conftest import ROOT, TINY
 
 pytestmark = pytest.mark.workflow
 SPLIT = "results/split/one_pair.csv"
+# Stages whose files grow with the scans; what scans so small leave of the others is pictures.
+GROWING = (
+    "simulate", "simulate (truth)", "correct_bias", "slices", "fit_maps", "train",
+    "train (checkpoints)", "predict",
+)  # fmt: skip
 
 
 def mount(*words):
@@ -61,6 +73,7 @@ def test_a_full_disk_is_a_sentence_and_the_run_goes_on_with_room(snakemake, tmp_
         # Room for the record of the run, and for nothing that its jobs make.
         (disk / "ballast").write_bytes(bytes(2**19 - 100_000))
         output = snakemake(disk, patient, check=False).stdout
+        assert f"The disk of {disk}/results has" in output
         assert f"no room is left in {disk}/results" in output
         assert "Traceback" not in output
         assert not (disk / patient).exists()
@@ -75,3 +88,14 @@ def test_a_full_disk_is_a_sentence_and_the_run_goes_on_with_room(snakemake, tmp_
         assert [line.split(",")[:4] for line in jobs[1:]] == [
             [run["started"], "split", "one_pair", run["rules"]["split"]["code"]]
         ]
+
+
+def test_every_stage_writes_what_was_said_before(finished, monkeypatch):
+    monkeypatch.chdir(finished)
+    configuration, _ = read_configuration(yaml.safe_load(TINY.read_text()), ROOT)
+    parts = needed(configuration)
+    said, there = sizes_by_stage(parts), there_by_stage(parts, finished / "results")
+    assert all(there[stage] > 0 for stage in said)
+    for stage in GROWING:
+        assert 1 / 1.5 < said[stage] / there[stage] < 1.5, stage
+    assert sum(said.values()) == pytest.approx(sum(there.values()), rel=0.2)

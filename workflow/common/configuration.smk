@@ -22,21 +22,20 @@ sys.path.insert(0, str(ROOT))
 from pipeline_lib.batches import BATCH, batches, is_batch
 from pipeline_lib.checks import kind_of, transfers_one_pair
 from pipeline_lib.configuration import read_configuration
+from pipeline_lib.disk.need import needed, sentences
 from pipeline_lib.errors import InputError
+from pipeline_lib.experiments import fold_count as folds_of
+from pipeline_lib.experiments import pairs_on as pairs_of
+from pipeline_lib.experiments import trainings as trainings_of
+from pipeline_lib.experiments import used_datasets
 from pipeline_lib.files import StorageError, check_room
-from pipeline_lib.imaging.bids import (
-    find_dseg,
-    find_patients,
-    find_scans,
-    patient_of,
-    scan_name,
-)
+from pipeline_lib.imaging.bids import find_dseg, find_patients, patient_of
 from pipeline_lib.imaging.sidecars import inherited_sidecars, possible_sidecars, sidecar_of
 from pipeline_lib.machine import describe_machine, packages_of
-from pipeline_lib.phantom.options import patient_names, simulation_options
+from pipeline_lib.phantom.options import simulation_options
 from pipeline_lib.provenance import code_digest, commit_of, files_digest, has_changes
+from pipeline_lib.raw_scans import find_raw_scans
 from pipeline_lib.runs import end_run, start_run
-from pipeline_lib.signal.sequences import Sequence
 from pipeline_lib.sizes import predicted_patients, scan_shape, slice_pixels, stored_pixels
 from pipeline_lib.slices.leaked import check_leaked_settings, is_leaked
 from pipeline_lib.slices.split import make_split
@@ -68,43 +67,6 @@ def tell(notices):
     """Say once what the configuration does without."""
     for notice in notices if workflow.is_main_process else ():
         logger.info(notice)
-
-
-def find_raw_scans(name):
-    """Raw scans of a dataset: {session: {contrast: path}}, known before any job starts."""
-    dataset = DATASETS[name]
-    contrasts, kind = dataset["contrasts"], kind_of(dataset)
-    if kind == "pictures":
-        root = Path(dataset["pictures"]["root"])
-        return {f"sub-{name}": {c: root / values["file"] for c, values in contrasts.items()}}
-    if kind == "bids":
-        return find_scans(
-            dataset["bids"]["root"], contrasts, dataset["reference"], dataset["exclude"]
-        )
-    if kind == "virtual":
-        patients = patient_names(dataset)
-        folder, sequences = f"results/simulate/{name}", contrasts
-    else:
-        patients = list(find_patients(dataset["dicom"]["root"]))
-        folder, sequences = f"results/convert_dicom/{name}", {}
-    names = {
-        contrast: Sequence.from_mapping(sequences[contrast]) if sequences else None
-        for contrast in contrasts
-    }
-    chosen = [patient for patient in patients if patient not in dataset["exclude"]]
-    places = {
-        patient: patient if batch == patient else f"{batch}/{patient}"
-        for batch, members in batches(chosen, CONFIGURATION["patients_per_job"]).items()
-        for patient in members
-    }
-    return {
-        patient: {
-            contrast: f"{folder}/{places[patient]}/anat"
-            f"/{scan_name(patient, contrast, names[contrast])}.nii.gz"
-            for contrast in contrasts
-        }
-        for patient in chosen
-    }
 
 
 @cache
@@ -146,11 +108,12 @@ try:
     EXPERIMENTS = CONFIGURATION["experiments"]
     KEEPS_INTERMEDIATE = CONFIGURATION["keep_intermediate"]
     MODELS = CONFIGURATION["models"]
-    USED_DATASETS = list(
-        dict.fromkeys(name for e in EXPERIMENTS.values() for name in (e["dataset"], *e["external"]))
-    )
+    USED_DATASETS = used_datasets(EXPERIMENTS)
     SCANNED_DATASETS = [name for name in USED_DATASETS if kind_of(DATASETS[name]) != "pictures"]
-    RAW_SCANS = {name: find_raw_scans(name) for name in USED_DATASETS}
+    RAW_SCANS = {
+        name: find_raw_scans(name, DATASETS[name], CONFIGURATION["patients_per_job"])
+        for name in USED_DATASETS
+    }
     for experiment in EXPERIMENTS if workflow.is_main_process else ():
         check_split_of(experiment)  # the job makes the table
 except InputError as error:

@@ -39,6 +39,7 @@ onstart:
     # For the report and the crate; not an input of them, so that a commit alone reruns nothing.
     record(start_run, describe_run())
     record(record_code, ROOT)
+    tell_disk()
     atexit.register(tell_refusal, Path("results").absolute())
 
 
@@ -56,6 +57,17 @@ def record(write, content):
         write(Path("results"), content)
     except (InputError, StorageError) as error:
         raise WorkflowError(str(error)) from None
+
+
+def tell_disk():
+    """Say what the results will take, and warn where the disk has less."""
+    if workflow.storage_settings.default_storage_provider:
+        return  # the results lie elsewhere
+    parts = needed(CONFIGURATION, RAW_SCANS)
+    notice, warning = sentences(parts, KEEPS_INTERMEDIATE, Path("results"))
+    logger.info(notice)
+    if warning:
+        logger.warning(warning)
 
 
 def tell_refusal(results):

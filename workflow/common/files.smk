@@ -51,7 +51,7 @@ def for_each(temporary=False, ancient=""):
 
 
 def fold_count(experiment):
-    return EXPERIMENTS[experiment]["split"].get("folds", 1)
+    return folds_of(EXPERIMENTS[experiment])
 
 
 def raw_folder(wildcards):

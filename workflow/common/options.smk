@@ -50,18 +50,7 @@ def fit_options(wildcards):
 
 
 def trainings(experiment):
-    """What is trained in an experiment: {name in the paths: its pairs of contrasts}.
-
-    A model that knows one pair only is trained for each, as `model.source.target`.
-    """
-    pairs = EXPERIMENTS[experiment]["pairs"]
-    found = {}
-    for model in EXPERIMENTS[experiment]["models"]:
-        if transfers_one_pair(MODELS[model]):
-            found |= {".".join([model, *pair]): [pair] for pair in pairs}
-        else:
-            found[model] = pairs
-    return found
+    return trainings_of(EXPERIMENTS[experiment], MODELS)
 
 
 def model_of(wildcards):
@@ -110,21 +99,7 @@ def evaluate_options(wildcards):
 
 
 def pairs_on(experiment, dataset):
-    """The pairs to evaluate on a dataset; on another than the experiment's, all of its own, from
-    the one source of the experiment where it has only one."""
-    pairs = EXPERIMENTS[experiment]["pairs"]
-    if dataset == EXPERIMENTS[experiment]["dataset"]:
-        return pairs
-    contrasts = list(DATASETS[dataset]["contrasts"])
-    sources = {source for source, _ in pairs}
-    if len(sources) > 1:
-        sources = set(contrasts)
-    return [
-        [source, target]
-        for source in contrasts
-        for target in contrasts
-        if source in sources and source != target
-    ]
+    return pairs_of(EXPERIMENTS[experiment], dataset, list(DATASETS[dataset]["contrasts"]))
 
 
 def map_tissues_options(wildcards):
