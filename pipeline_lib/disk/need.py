@@ -15,7 +15,7 @@ from pipeline_lib.experiments import used_datasets
 from pipeline_lib.raw_scans import RawScans, find_raw_scans
 
 # Lies beside the patients' folders.
-BESIDE = {"dataset_description.json", "participants.tsv", ".bidsignore", "derivatives"}
+BESIDE = {"dataset_description.json", "participants.tsv", "derivatives"}
 UNITS = (("TB", 1e12), ("GB", 1e9), ("MB", 1e6))
 
 
@@ -75,7 +75,9 @@ def remaining(parts: Iterable[Part], keeps_intermediate: bool, results: Path) ->
 def _entries(folder: Path) -> int:
     try:
         with os.scandir(folder) as found:
-            return sum(entry.name not in BESIDE for entry in found)
+            return sum(
+                entry.name not in BESIDE and not entry.name.startswith(".") for entry in found
+            )
     except NotADirectoryError:
         return 1
     except OSError:

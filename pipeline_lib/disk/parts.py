@@ -101,10 +101,10 @@ def _dataset_parts(of: Data) -> Iterator[Part]:
         yield part("check_scans", 300 * count)
         yield part("correct_bias", of.voxels * (of.corrected + field + MASK))
         warps = WARP * (count - 1) if transform["transform"] == "syn" else 0
-        registered = of.grid * (of.corrected * count + warps)
-        yield part("register", registered + 50_000 + 115_000 * min(count - 1, 6))
+        rows = 50_000 + 115_000 * min(count - 1, 6)  # of the picture, one a contrast
+        yield part("register", of.grid * (of.corrected * count + warps) + rows)
         yield part("segment", of.grid * LABELS + PICTURE)
-        yield part("bias_quality", PICTURE)
+        yield part("quality", rows + 2 * PICTURE)  # the pictures of both, and of correct_bias
         yield Part("scale", f"scale/{of.name}", of.patient_units, 100 * of.patients)
     store = of.sessions * of.pixels * (IN_STORE * count + 2)
     yield Part("slices", f"slices/{of.name}", of.patient_units, store)
