@@ -1,3 +1,4 @@
+import os
 import shutil
 from types import SimpleNamespace
 
@@ -29,6 +30,17 @@ def test_the_table_says_what_is_needed_what_is_there_and_what_is_intermediate(fo
     assert lines["total"][2:] == ["0.5", "MB"]
     assert "scale" not in lines
     assert output.splitlines()[-1].startswith("results/ will need about ")
+
+
+def test_what_a_batch_keeps_of_its_patients_counts_once(folder, capsys):
+    slices = folder / "results/slices/pelvis"
+    for place in ("batch-0000/sub-001", ".members/sub-001"):
+        (slices / place).mkdir(parents=True)
+    (slices / "batch-0000/sub-001/images.npy").write_bytes(bytes(300_000))
+    os.link(slices / "batch-0000/sub-001/images.npy", slices / ".members/sub-001/images.npy")
+    main(["disk", "--directory", str(folder), "--config", "patients_per_job=50"])
+    line = next(li for li in capsys.readouterr().out.splitlines() if li.startswith("slices"))
+    assert line.endswith(" 0.3 MB")
 
 
 def test_a_full_disk_is_said_and_is_the_exit_status(folder, monkeypatch, capsys):
