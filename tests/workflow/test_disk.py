@@ -86,7 +86,8 @@ def test_a_full_disk_is_a_sentence_and_the_run_goes_on_with_room(snakemake, tmp_
         assert run["outcome"] == "finished"
         jobs = (disk / "results/jobs.csv").read_text().splitlines()
         assert [line.split(",")[:4] for line in jobs[1:]] == [
-            [run["started"], "split", "one_pair", run["rules"]["split"]["code"]]
+            [run["started"], "patients", "pelvis", ""],
+            [run["started"], "split", "one_pair", run["rules"]["split"]["code"]],
         ]
 
 
