@@ -5,9 +5,10 @@ import json
 import os
 import re
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,11 @@ REFUSALS = {
 # more than that less was written than asked.
 _IN_RUST = re.compile(r"\(os error (\d+)\)")
 _CUT_SHORT = re.compile(r"^\d+ requested and \d+ written$")
+
+PARTIAL = ".partial-"
+"""How the name of all begins that is not yet whole."""
+HOST = re.sub("[^A-Za-z0-9-]", "_", socket.gethostname())
+_WRITER = re.compile(rf"{re.escape(PARTIAL)}(\d+)@([A-Za-z0-9_-]+)@")
 
 
 class StorageError(OSError):
@@ -74,6 +80,17 @@ def _place_of(error: BaseException, folder: Path) -> Path:
     return path if os.access(path, os.F_OK) else path.parent
 
 
+def partial_name(name: str) -> str:
+    """Name a file or folder that this process has begun, with who writes it and its suffixes."""
+    return f"{PARTIAL}{os.getpid()}@{HOST}@{name}"
+
+
+def writer_of(name: str) -> tuple[int, str] | None:
+    """Give process number and host (as in `HOST`) of what `partial_name` named, else `None`."""
+    found = _WRITER.match(name)
+    return (int(found[1]), found[2]) if found else None
+
+
 @contextmanager
 def written_whole(path: str | Path) -> Iterator[Path]:
     """Give a temporary path to write to, and rename it to `path` when the block ends well.
@@ -88,7 +105,7 @@ def written_whole(path: str | Path) -> Iterator[Path]:
         If the disk is full or may not be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    temporary = path.with_name(partial_name(path.name))
     with _told(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -103,7 +120,8 @@ def written_whole(path: str | Path) -> Iterator[Path]:
 def folder_written_whole(path: str | Path) -> Iterator[Path]:
     """Give a temporary folder to fill, and rename it to `path` when the block ends well.
 
-    A folder that was at `path` is replaced; when the block raises it stays as it was.
+    A folder that was at `path` is replaced; when the block raises it stays as it was. Of several
+    processes that write the same folder, the last one's stays.
 
     Raises
     ------
@@ -113,18 +131,39 @@ def folder_written_whole(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     with _told(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".partial-{path.name}-", dir=path.parent))
+        temporary = _new_folder(path)
         try:
             yield temporary
             for file in temporary.rglob("*"):
                 if file.is_file():
                     _sync(file)
             temporary.chmod(0o755)
-            if path.exists():
-                shutil.rmtree(path)
-            temporary.replace(path)
+            _put_in_place(temporary, path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _new_folder(path: Path) -> Path:
+    return Path(tempfile.mkdtemp(prefix=f"{partial_name(path.name)}-", dir=path.parent))
+
+
+def _put_in_place(folder: Path, path: Path) -> None:
+    """Rename a folder, whatever is at `path`, and whatever others put there meanwhile.
+
+    A folder takes no other's place while files are in that one, so it is renamed out of the way.
+    Emptied where it lies, half of it would be seen by readers, and after a kill by everybody.
+    """
+    while True:
+        try:
+            folder.replace(path)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        aside = _new_folder(path)
+        with suppress(FileNotFoundError):  # another process was faster
+            path.replace(aside)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 @contextmanager

@@ -4,7 +4,11 @@ import errno
 import json
 import os
 import resource
+import signal
 import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +23,10 @@ from pipeline_lib.files import (
     write_json,
     written_whole,
 )
+from pipeline_lib.leftovers import remove_leftovers
 from pipeline_lib.stages.command import run_stage
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -70,6 +77,59 @@ def test_a_folder_that_fails_leaves_what_was_there(tmp_path):
         raise KeyError
     assert read_json(folder / "card.json") == {"old": 1}
     assert list(tmp_path.iterdir()) == [folder]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from pipeline_lib import files
+
+def die(*arguments, **options):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+{patched} = die
+with files.folder_written_whole(sys.argv[1]) as folder:
+    for name in ("a", "b"):
+        (folder / name).write_text("new")
+"""
+
+
+@pytest.mark.parametrize(
+    ("patched", "stands"),
+    [("Path.write_text", True), ("files._sync", True), ("files.shutil.rmtree", False)],
+    ids=["amid writing", "before it is on the disk", "before the old one is removed"],
+)
+def test_a_folder_killed_at_any_moment_is_the_old_one_or_none(tmp_path, patched, stands):
+    path = tmp_path / "model"
+    path.mkdir()
+    for name in ("a", "b"):
+        (path / name).write_text("old")
+    command = [sys.executable, "-c", KILLED.format(patched=patched), path]
+    assert subprocess.run(command, cwd=ROOT).returncode == -signal.SIGKILL
+    assert path.exists() == stands
+    if stands:
+        assert {file.name: file.read_text() for file in path.iterdir()} == {"a": "old", "b": "old"}
+    with folder_written_whole(path) as folder:
+        (folder / "c").write_text("newer")
+    assert [file.name for file in path.iterdir()] == ["c"]
+    assert {path.name for path in remove_leftovers(tmp_path)}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_several_writers_of_one_folder_leave_one_of_theirs_whole(tmp_path):
+    """As a job that outlived its Snakemake, and the same job started again."""
+    path, names = tmp_path / "model", "abcdef"
+
+    def write(number):
+        with folder_written_whole(path) as folder:
+            for name in names:
+                (folder / name).write_text(str(number))
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(write, range(64)))
+    assert sorted(file.name for file in path.iterdir()) == list(names)
+    assert len({file.read_text() for file in path.iterdir()}) == 1
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ from pipeline_lib.experiments import used_datasets
 from pipeline_lib.files import StorageError, check_room
 from pipeline_lib.imaging.bids import find_dseg, find_patients, patient_of
 from pipeline_lib.imaging.sidecars import inherited_sidecars, possible_sidecars, sidecar_of
+from pipeline_lib.leftovers import JOB_OF, end_jobs, find_orphans, remove_leftovers
 from pipeline_lib.machine import describe_machine, packages_of
 from pipeline_lib.phantom.options import simulation_options
 from pipeline_lib.provenance import code_digest, commit_of, files_digest, has_changes

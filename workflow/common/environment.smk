@@ -27,15 +27,17 @@ if workflow.is_main_process:
 
 # ITK takes all cores unless told; the other libraries follow what Snakemake exports.
 # PYTHONPATH makes pipeline_lib importable in every environment and working directory. A conda
-# environment would see what its user installed with `pip install --user`, too.
+# environment would see what its user installed with `pip install --user`, too. By JOB_OF the next
+# run finds jobs that outlived a kill of this Snakemake.
 shell.prefix(
     f"set -euo pipefail; export PATH={stages_path()} PYTHONPATH={ROOT} MPLBACKEND=Agg "
     f"{'PYTHONNOUSERSITE=1 ' if uses_conda() else ''}"
-    "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS=$OMP_NUM_THREADS; "
+    f"ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS=$OMP_NUM_THREADS {JOB_OF}={os.getpid()}; "
 )
 
 
 onstart:
+    clear_up()
     # For the report and the crate; not an input of them, so that a commit alone reruns nothing.
     record(start_run, describe_run())
     record(record_code, ROOT)
@@ -49,6 +51,18 @@ onsuccess:
 
 onerror:
     record(end_run, "failed")
+
+
+def clear_up():
+    """Take away what a killed run left, before its jobs start again."""
+    orphans = find_orphans(Path.cwd())
+    if orphans:
+        stages = ", ".join(sorted(filter(None, set(orphans.values()))))
+        logger.info(f"Ending jobs that outlived the kill of their run: {stages}.")
+        end_jobs(orphans)
+    removed = remove_leftovers(Path("results"))
+    if removed:
+        logger.info(f"Removed what killed jobs had half written ({len(removed)}).")
 
 
 def record(write, content):
