@@ -3,7 +3,7 @@
 They are made of training images alone; of a leaked split, of the images that it holds for training.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from collections.abc import Sequence as Series
 
 import numpy as np
@@ -37,7 +37,7 @@ def declared_ranges(training: Series[Images]) -> dict[str, float]:
     InputError
         If a contrast has no signal, no image is held, or the patients' contrasts differ.
     """
-    check_alike([images.slices for images in training])
+    check_alike(images.slices for images in training)
     highest = _of_patients(training, lambda values: float(np.percentile(values, RANGE_PERCENTILE)))
     ranges = np.nanmedian(highest, axis=0)
     for name, largest in zip(training[0].slices.contrasts, ranges, strict=True):
@@ -74,7 +74,7 @@ def _of_patients(training: Series[Images], statistic: Callable[[Array], float]) 
     return found[:, nearest_known(known, sequence_distances(training[0].slices.contrasts))]
 
 
-def check_alike(patients: Series[PatientSlices]) -> None:
+def check_alike(patients: Iterable[PatientSlices]) -> None:
     """Refuse patients whose contrasts or their order differ.
 
     Raises
@@ -82,11 +82,14 @@ def check_alike(patients: Series[PatientSlices]) -> None:
     InputError
         If there are some.
     """
+    name, expected = "", list[str]()
     for slices in patients:
-        if list(slices.contrasts) != list(patients[0].contrasts):
+        found = list(slices.contrasts)
+        name, expected = (name, expected) if name else (slices.patient, found)
+        if found != expected:
             raise InputError(
-                f"the slices of {slices.patient} have the contrasts {', '.join(slices.contrasts)}, "
-                f"those of {patients[0].patient} {', '.join(patients[0].contrasts)}; "
+                f"the slices of {slices.patient} have the contrasts {', '.join(found)}, "
+                f"those of {name} {', '.join(expected)}; "
                 "make the slices of both again."
             )
 

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from pipeline_lib.evaluation.gathering import Gathered
 from pipeline_lib.evaluation.pairs import BODY
 from pipeline_lib.evaluation.statistics import (
     ALL,
     bootstrap_interval,
     draws_of,
-    of_patients,
-    with_pairs_pooled,
+    joined,
+    pairs_pooled,
 )
 
 Array = np.ndarray
@@ -40,8 +41,29 @@ BASELINES = ("look_up_table", "do_nothing")
 MIN_PATIENTS_FOR_P = 6
 
 
+COMPARED = ["experiment", "model", "metric", "patient", "value"]
+
+
+def compared(gathered: Gathered) -> pd.DataFrame:
+    """Take what systems are compared by: columns `COMPARED`, one value a system and patient.
+
+    Each patient's mean over all pairs of different contrasts, over the body, of the test.
+    """
+    tables = []
+    for ((experiment, _, model), group), means in gathered.values.items():
+        pooled = pairs_pooled(means)
+        values = pooled.values()
+        for metric in METRICS if group == "test" else ():
+            column = pooled.quantities.get((ALL, ALL, BODY, metric))
+            if column is not None:
+                table = pd.DataFrame({"patient": list(means.patients), "value": values[:, column]})
+                table = table.assign(experiment=experiment, model=model, metric=metric)
+                tables.append(table[COMPARED])
+    return joined(tables, COMPARED)
+
+
 def comparisons(
-    metrics: pd.DataFrame, experiments: Mapping[str, Series[str]], resamples: int, seed: int
+    values: pd.DataFrame, experiments: Mapping[str, Series[str]], resamples: int, seed: int
 ) -> pd.DataFrame:
     """Compare the systems of each experiment with each other and with two baselines.
 
@@ -51,8 +73,8 @@ def comparisons(
 
     Parameters
     ----------
-    metrics
-        The table of metrics.
+    values
+        Of all systems; see `compared`.
     experiments
         Names of the learned models of each experiment.
     resamples, seed
@@ -66,8 +88,6 @@ def comparisons(
         Wilcoxon signed-rank test and `p_holm` the same after Holm's correction over all
         comparisons of the experiment in that metric. Below 6 patients there is no p.
     """
-    values = with_pairs_pooled(of_patients(metrics, "test"))
-    values = values[(values["region"] == BODY) & (values["source"] == ALL)]
     rows = []
     for experiment, models in experiments.items():
         of_experiment = values[values["experiment"] == experiment]
@@ -77,8 +97,8 @@ def comparisons(
             for first, second in _pairs_of_models(models, wide.columns):
                 both = wide[[first, second]].to_numpy()
                 both = both[np.isfinite(both).all(axis=1)]
-                compared = _compared(both[:, 0] - both[:, 1], metric, experiment, resamples, seed)
-                rows.append((experiment, metric, first, second, *compared))
+                found = _compared(both[:, 0] - both[:, 1], metric, experiment, resamples, seed)
+                rows.append((experiment, metric, first, second, *found))
     table = pd.DataFrame(rows, columns=COLUMNS[:-1])
     families = table.groupby(["experiment", "metric"], sort=False)["p"]
     table["p_holm"] = families.transform(lambda p: holm(p.to_numpy(dtype=float)))

@@ -10,6 +10,7 @@ from pipeline_lib.errors import InputError
 from pipeline_lib.evaluation.pairs import Pair, always_given
 from pipeline_lib.signal.sequences import Sequence
 from pipeline_lib.slices.images import Images
+from pipeline_lib.slices.lazily import Lazily
 
 Array = np.ndarray
 
@@ -40,7 +41,7 @@ def sequence_distances(contrasts: Mapping[str, Sequence]) -> Array:
 
 def seen_in_training(
     training: Listing[Images], pairs: Collection[Pair], unseen: Iterable[str]
-) -> list[Images]:
+) -> Lazily[int, Images]:
     """Take from training images what a network of an experiment's pairs never saw.
 
     Baselines made of these know no more than a network: no image of the experiment's unseen
@@ -61,14 +62,17 @@ def seen_in_training(
         If nothing is left.
     """
     given, left_out = always_given(pairs), set(unseen)
-    result = []
-    for images in training:
+
+    def known(place: int) -> Images:
+        images = training[place]
         held = np.ones(images.slices.images.shape[:2], dtype=bool)
         if images.held is not None:
             held = images.held.copy()
             held[:, given] = held.any(axis=1, keepdims=True)
         held[:, [name in left_out for name in images.slices.contrasts]] = False
-        result.append(replace(images, held=None if held.all() else held))
+        return replace(images, held=None if held.all() else held)
+
+    result = Lazily(range(len(training)), known)
     if not any(images.held is None or images.held.any() for images in result):
         raise InputError(
             "the split holds no training image of a contrast that is not `unseen:`; give it some."

@@ -7,12 +7,15 @@ import numpy as np
 from pipeline_lib.evaluation.likeness import nearest_known, sequence_distances
 from pipeline_lib.evaluation.pairs import Answer
 from pipeline_lib.slices.images import Images
+from pipeline_lib.slices.lazily import Lazily
 from pipeline_lib.slices.store import PatientSlices
 
 Array = np.ndarray
 
 # Slices are compared after block means, to about this many pixels a side.
 COARSE = 32
+# Training slices that are searched: their block means of one contrast are 130 MB at most.
+MOST_SLICES = 2**14
 
 
 class NearestCopy:
@@ -23,7 +26,8 @@ class NearestCopy:
     contrast is the answer. Of a contrast that a training slice does not hold, the one of the
     nearest sequence stands in (see `likeness.sequence_distances`), on both sides. Where slices of
     one head are both in training and in the test this is the same slice under nearly the same
-    parameters; where patients are held out it is the most alike slice of another patient.
+    parameters; where patients are held out it is the most alike slice of another patient. Of more
+    than 16,384 training slices as many are searched, spread evenly over the patients.
 
     Parameters
     ----------
@@ -32,20 +36,21 @@ class NearestCopy:
     """
 
     def __init__(self, training: Listing[Images]) -> None:
-        self.training = [images.slices for images in training]
+        self.training = Lazily(range(len(training)), lambda place: training[place].slices)
         distances = sequence_distances(self.training[0].contrasts)
-        patients, rows, stand_ins = [], [], []
-        for number, images in enumerate(training):
-            held = images.held
-            if held is None:
-                held = np.ones(images.slices.images.shape[:2], dtype=bool)
-            some = np.flatnonzero(held.any(axis=1))
-            patients.append(np.full(len(some), number))
-            rows.append(some)
-            stand_ins.append(nearest_known(held[some], distances))
-        self.patients, self.rows = np.concatenate(patients), np.concatenate(rows)
+        rows = [np.flatnonzero(_held(images).any(axis=1)) for images in training]
+        patients = np.repeat(np.arange(len(rows)), list(map(len, rows)))
+        count = len(patients)
+        chosen = np.linspace(0, count - 1, min(count, MOST_SLICES)).round().astype(np.intp)
+        self.patients, self.rows = patients[chosen], np.concatenate(rows)[chosen]
         # [training slice, contrast]: the contrast that answers for each.
-        self.stand_ins = np.concatenate(stand_ins)
+        self.stand_ins = np.concatenate(
+            [
+                nearest_known(_held(training[number])[self.rows[here]], distances)
+                for number in np.unique(self.patients)
+                for here in [self.patients == number]
+            ]
+        )
         self.coarse: dict[int, Array] = {}
 
     def answer(self, slices: PatientSlices) -> Answer:
@@ -88,6 +93,13 @@ class NearestCopy:
                 for place in places
             ]
         )
+
+
+def _held(images: Images) -> Array:
+    """Give the images that are known, bool [slice, contrast]."""
+    if images.held is not None:
+        return images.held
+    return np.ones(images.slices.images.shape[:2], dtype=bool)
 
 
 def block_means(images: Array) -> Array:

@@ -55,16 +55,17 @@ def predicted_tissues(
     InputError
         If the patient was predicted from more slices than it has.
     """
-    if predictions.maps is None:
+    of_all = predictions.maps
+    if of_all is None:
         return pd.DataFrame(columns=list(OF_PATIENT))
-    entries = np.flatnonzero(predictions.index["patient"] == slices.patient)
+    entries = predictions.rows_of(slices.patient)
     rows = predictions.index["slice"].to_numpy()[entries]
     if (rows >= len(slices)).any():
         raise InputError(
             f"{predictions.folder} was not predicted from these slices of {slices.patient}, which "
             f"are {len(slices)}; predict again."
         )
-    maps = predictions.maps[entries]
+    maps = of_all[entries]
     table = []
     for label, tissue in slices.tissue_names.items():
         core = core_of_tissue(np.asarray(slices.tissues) == label)[rows]

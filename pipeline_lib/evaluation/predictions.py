@@ -34,7 +34,8 @@ class Predictions:
     pairs
         Names of source and target along the axis of pairs.
     values, maps
-        The arrays, on the patients' scales, times in seconds; no maps is None.
+        The arrays, on the patients' scales, times in seconds; no maps is None. They are mapped
+        anew each time: what was read of one patient leaves memory with the last use of its array.
     map_sources
         Names of the contrasts that the maps were made from.
     index
@@ -59,18 +60,32 @@ class Predictions:
                 "predict again."
             ) from None
         self._check_names()
+        self._has_maps = bool(self.map_sources) or (folder / "maps.npy").exists()
         try:
-            self.values = _mapped(folder / "predictions.npy")
-            has_maps = bool(self.map_sources) or (folder / "maps.npy").exists()
-            self.maps = _mapped(folder / "maps.npy") if has_maps else None
-            text = {"patient": str, "session": str, "slice": int}
-            table = pd.read_csv(folder / "index.csv", dtype=text, keep_default_na=False)
-            self.index = table[list(text)]
+            shapes = self.values.shape, None if self.maps is None else self.maps.shape
+            kinds = {"patient": "category", "session": "category", "slice": "int32"}
+            table = pd.read_csv(folder / "index.csv", dtype=kinds, keep_default_na=False)
+            self.index = table[list(kinds)]
         except FileNotFoundError as error:
             raise InputError(f"{error.filename} is missing; predict again.") from None
         except (KeyError, ValueError) as error:
             raise InputError(f"{folder} can't be read ({error!r}); predict again.") from None
-        self._check_shapes()
+        self._check_shapes(*shapes)
+        self._rows = self.index.groupby("patient", observed=True).indices
+
+    @property
+    def values(self) -> Array:
+        """Predicted images, mapped."""
+        return _mapped(self.folder / "predictions.npy")
+
+    @property
+    def maps(self) -> Array | None:
+        """Predicted maps, mapped."""
+        return _mapped(self.folder / "maps.npy") if self._has_maps else None
+
+    def rows_of(self, patient: str) -> Array:
+        """Places of a patient's slices along the first axis, ascending; none of an unknown one."""
+        return np.asarray(self._rows.get(patient, ()), dtype=np.intp)
 
     @property
     def patients(self) -> list[str]:
@@ -86,7 +101,7 @@ class Predictions:
             If not all slices of the patient were predicted, or its contrasts are others.
         """
         slices = images.slices
-        rows = np.flatnonzero(self.index["patient"] == slices.patient)
+        rows = self.rows_of(slices.patient)
         places = self.index["slice"].to_numpy()[rows]
         fits = list(slices.contrasts) == self.contrasts
         if not fits or sorted(places) != list(range(len(slices))):
@@ -101,9 +116,10 @@ class Predictions:
         in_order = (np.diff(rows) == 1).all()
         which: slice | Array = slice(first, last + 1) if in_order else rows
         place = {pair: at for at, pair in enumerate(self.pairs)}
+        values = self.values
 
         def predict(source: int, target: int) -> Array:
-            return self.values[which, place[self.contrasts[source], self.contrasts[target]]]
+            return values[which, place[self.contrasts[source], self.contrasts[target]]]
 
         return predict
 
@@ -118,19 +134,19 @@ class Predictions:
         if len(set(self.pairs)) < len(self.pairs):
             raise InputError(f"{self.folder}/predictions.json names a pair twice; predict again.")
 
-    def _check_shapes(self) -> None:
+    def _check_shapes(self, values: tuple[int, ...], maps: tuple[int, ...] | None) -> None:
         count = len(self.index)
-        if self.values.ndim != 4 or self.values.shape[:2] != (count, len(self.pairs)):
+        if len(values) != 4 or values[:2] != (count, len(self.pairs)):
             raise InputError(
-                f"{self.folder}/predictions.npy has the shape {self.values.shape}, but its index "
+                f"{self.folder}/predictions.npy has the shape {values}, but its index "
                 f"names {count} slices and predictions.json {len(self.pairs)} pairs; predict again."
             )
-        if self.maps is None:
+        if maps is None:
             return
-        expected = (count, len(self.map_sources), MAPS, *self.values.shape[2:])
-        if self.maps.shape != expected:
+        expected = (count, len(self.map_sources), MAPS, *values[2:])
+        if maps != expected:
             raise InputError(
-                f"{self.folder}/maps.npy has the shape {self.maps.shape} instead of {expected}, "
+                f"{self.folder}/maps.npy has the shape {maps} instead of {expected}, "
                 f"for maps from {', '.join(self.map_sources) or 'no contrast'}; predict again."
             )
 

@@ -1,46 +1,39 @@
 """Summaries over patients: a slice is no independent sample, a patient is."""
 
 import zlib
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterable, Iterator
+from collections.abc import Sequence as Series
 
 import numpy as np
 import pandas as pd
 
+from pipeline_lib.evaluation.gathering import QUANTITY, SYSTEM, Gathered, Key, Means
+
 Array = np.ndarray
 
-SYSTEM = ["experiment", "dataset", "model"]
-QUANTITY = ["source", "target", "region", "metric"]
 SUMMARY = ["n", "mean", "sd", "low", "high"]
 COLUMNS = [*SYSTEM, *QUANTITY, *SUMMARY]
 # Name of the source and the target in rows over all pairs.
 ALL = "all"
 CONFIDENCE = 0.95
+# Draws of the bootstrap that are held at once: patients times resamples.
+DRAWS = 2**22
 
 
-def of_patients(metrics: pd.DataFrame, group: str) -> pd.DataFrame:
-    """Take one group's values, one a patient, model and quantity.
-
-    Seen and external patients are tested with the model of every fold: theirs is the mean over the
-    folds.
-    """
-    chosen = metrics[metrics["group"] == group]
-    keys = [*SYSTEM, "patient", *QUANTITY]
-    return chosen.groupby(keys, sort=False)["value"].mean().reset_index()
-
-
-def with_pairs_pooled(values: pd.DataFrame) -> pd.DataFrame:
-    """Append each patient's mean over all pairs of different contrasts, as source = target = `all`.
+def pairs_pooled(means: Means) -> Means:
+    """Take each patient's mean over all pairs of different contrasts, as source = target = `all`.
 
     The pairs are those of the table: all models of an experiment have the same (see
-    `tables.merged`). The mean is taken within the patient, so that the patient stays the unit.
+    `merging.merge`). The mean is taken within the patient, so that the patient stays the unit.
     """
-    off_diagonal = values[values["source"] != values["target"]]
-    keys = [*SYSTEM, "patient", "region", "metric"]
-    pooled = off_diagonal.groupby(keys, sort=False)["value"].mean().reset_index()
-    return pd.concat([values, pooled.assign(source=ALL, target=ALL)], ignore_index=True)
+    return means.pooled(
+        ((source, target, *rest), (ALL, ALL, *rest))
+        for source, target, *rest in means.quantities
+        if source != target
+    )
 
 
-def summary(metrics: pd.DataFrame, resamples: int, seed: int, group: str = "test") -> pd.DataFrame:
+def summary(gathered: Gathered, resamples: int, seed: int, group: str = "test") -> pd.DataFrame:
     """Mean, SD and 95 % bootstrap interval over patients, of every quantity of every model.
 
     Folds are pooled: a patient is in the test of one only. The SD is that between patients; the
@@ -49,8 +42,8 @@ def summary(metrics: pd.DataFrame, resamples: int, seed: int, group: str = "test
 
     Parameters
     ----------
-    metrics
-        The table of metrics.
+    gathered
+        Of the table of metrics.
     resamples
         Number of bootstrap resamples.
     seed
@@ -63,34 +56,20 @@ def summary(metrics: pd.DataFrame, resamples: int, seed: int, group: str = "test
         The columns `COLUMNS`, in the order in which the quantities first occur. One patient has
         neither SD nor interval. Where a perfect answer makes a value infinite, so is the mean.
     """
-    values = with_pairs_pooled(of_patients(metrics, group))
-    return summarised(values, QUANTITY, resamples, seed)
+    return joined(
+        (
+            summarised(system, [means, pairs_pooled(means)], resamples, seed)
+            for (system, of), means in gathered.values.items()
+            if of == group
+        ),
+        COLUMNS,
+    )
 
 
-def summarised(
-    values: pd.DataFrame, quantity: list[str], resamples: int, seed: int
-) -> pd.DataFrame:
-    """Summarise over patients what is told apart by the columns `SYSTEM` and `quantity`.
-
-    Parameters
-    ----------
-    values
-        These columns, `patient` and `value`; one value a patient.
-    quantity
-        Columns that tell the quantities of a model apart.
-    resamples, seed
-        See `summary`.
-
-    Returns
-    -------
-        The columns `SYSTEM`, `quantity` and `SUMMARY`.
-    """
-    parts = [
-        _summary_of_system(system, part, quantity, resamples, seed)
-        for system, part in values.groupby(SYSTEM, sort=False)
-    ]
-    columns = [*SYSTEM, *quantity, *SUMMARY]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+def joined(tables: Iterable[pd.DataFrame], columns: Series[str]) -> pd.DataFrame:
+    """Join tables of these columns; none, or empty ones, are an empty one."""
+    parts = [table for table in tables if len(table)]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(columns))
 
 
 def draws_of(experiment: object, seed: int) -> np.random.Generator:
@@ -98,27 +77,38 @@ def draws_of(experiment: object, seed: int) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(str(experiment).encode())])
 
 
-def _summary_of_system(
-    system: tuple[Hashable, ...],
-    part: pd.DataFrame,
-    quantity: list[str],
-    resamples: int,
-    seed: int,
-) -> pd.DataFrame:
-    order = pd.MultiIndex.from_frame(part[quantity].drop_duplicates())
-    wide = part.pivot(index="patient", columns=quantity, values="value")[order]
-    values = wide.to_numpy()
-    result = np.full((5, values.shape[1]), np.nan)
+def summarised(system: Key, parts: Series[Means], resamples: int, seed: int) -> pd.DataFrame:
+    """Summarise over patients.
+
+    Parameters
+    ----------
+    system
+        Experiment, dataset and model.
+    parts
+        Means of the same patients and of different quantities.
+    resamples, seed
+        See `summary`.
+
+    Returns
+    -------
+        The columns `SYSTEM`, those of the quantities, and `SUMMARY`.
+    """
+    names = parts[0].quantity
+    order = [key for part in parts for key in part.quantities]
+    # By name, so that the draws do not depend on the order of the rows.
+    rows = [row for _, row in sorted(parts[0].patients.items())]
+    values = np.concatenate([part.values()[rows] for part in parts], axis=1)
+    result = np.full((5, len(order)), np.nan)
     for patients, columns in _by_patients(~np.isnan(values)):
         # New draws from the start for each set, so that none depends on what else is in the table.
         block = values[np.ix_(patients, columns)]
         result[:, columns] = _statistics(block, resamples, draws_of(system[0], seed))
-    table = order.to_frame(index=False)
+    table = pd.DataFrame(order, columns=names)
     for name, column in zip(SUMMARY, result, strict=True):
         table[name] = column
     table["n"] = table["n"].fillna(0).astype(int)
     table = table.assign(**dict(zip(SYSTEM, map(str, system), strict=True)))
-    return table[[*SYSTEM, *quantity, *SUMMARY]]
+    return table[[*SYSTEM, *names, *SUMMARY]]
 
 
 def _by_patients(present: Array) -> Iterator[tuple[Array, Array]]:
@@ -159,7 +149,12 @@ def bootstrap_interval(values: Array, resamples: int, rng: np.random.Generator) 
         [2, column], low and high.
     """
     count = len(values)
-    weights = rng.multinomial(count, np.full(count, 1 / count), size=resamples) / count
     tail = 100 * (1 - CONFIDENCE) / 2
-    # One multinomial draw is one resample with replacement, as how often each patient was taken.
-    return np.percentile(weights @ values, [tail, 100 - tail], axis=0)
+    means = np.empty((resamples, values.shape[1]))
+    step = max(DRAWS // count, 1)
+    for first in range(0, resamples, step):
+        here = slice(first, min(first + step, resamples))
+        # One multinomial draw is one resample with replacement, as how often each was taken.
+        taken = rng.multinomial(count, np.full(count, 1 / count), size=here.stop - first)
+        means[here] = (taken / count) @ values
+    return np.percentile(means, [tail, 100 - tail], axis=0)

@@ -1,11 +1,12 @@
 """The one tidy table that all results go into."""
 
-from collections.abc import Collection, Iterable, Mapping
-from collections.abc import Sequence as Series
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipeline_lib.errors import InputError
 from pipeline_lib.evaluation.pairs import Score
@@ -26,6 +27,13 @@ KEYS = [
     "metric",
 ]
 COLUMNS = [*KEYS, "value", "data_range"]
+_TEXT = [name for name in KEYS if name != "fold"]
+SCHEMA = pa.schema(
+    [(name, pa.string() if name in _TEXT else pa.int64()) for name in KEYS]
+    + [("value", pa.float64()), ("data_range", pa.float64())]
+)
+# Rows that are in memory together.
+ROWS = 2**16
 GROUPS = ("test", "seen", "external")
 
 
@@ -72,69 +80,42 @@ def metrics_table(
     )[COLUMNS]
 
 
-def merged(parts: Series[Path]) -> pd.DataFrame:
-    """Read all parts into one table.
+class MetricsFile:
+    """A Parquet file of the table of metrics, written in groups of rows.
 
-    Raises
-    ------
-    InputError
-        If a part can't be read or has other columns, a value occurs twice (a patient who was
-        in the test of two folds among them; seen and external patients may be in several), or a
-        model lacks a pair that its rivals have.
+    Parameters
+    ----------
+    path
+        File to write.
     """
-    tables = [_read(path) for path in parts]
-    metrics = pd.concat(tables, ignore_index=True)
-    held_out = metrics["group"] == "test"
-    # One fold for all that were held out, so that a second one is a duplicate.
-    twice = metrics.assign(fold=metrics["fold"].mask(held_out, -1)).duplicated(KEYS)
-    if twice.any():
-        first = metrics[twice].iloc[0]
-        remedy = (
-            "a patient is in the test of one fold only: delete results/evaluate of an earlier split"
-            if first["group"] == "test"
-            else "give each part of the results once"
-        )
-        raise InputError(
-            f"{first['patient']} was tested twice with {first['model']} of {first['experiment']} "
-            f"(again in fold {first['fold']}); {remedy}."
-        )
-    _check_pairs(metrics)
-    return metrics
+
+    def __init__(self, path: Path) -> None:
+        self._writer = pq.ParquetWriter(path, SCHEMA)
+        self._waiting: list[pd.DataFrame] = []
+
+    def add(self, table: pd.DataFrame) -> None:
+        """Take rows with the columns `COLUMNS`, of a patient or of several."""
+        self._waiting.append(table)
+        if sum(map(len, self._waiting)) >= ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            table = pd.concat(self._waiting, ignore_index=True)
+            self._writer.write_table(pa.Table.from_pandas(table, SCHEMA, preserve_index=False))
+        self._waiting = []
+
+    def __enter__(self) -> "MetricsFile":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if error[0] is None:
+            self._flush()
+        self._writer.close()
 
 
-def _check_pairs(metrics: pd.DataFrame) -> None:
-    """Refuse a model that would be averaged over other pairs than the rest of its experiment."""
-    columns = ["experiment", "group", "model", "fold", "source", "target"]
-    found = metrics[columns].drop_duplicates()
-    for (experiment, _), rows in found.groupby(["experiment", "group"], sort=False):
-        pairs = dict.fromkeys(zip(rows["source"], rows["target"], strict=True))
-        for (model, fold), part in rows.groupby(["model", "fold"], sort=False):
-            held = set(zip(part["source"], part["target"], strict=True))
-            for source, target in pairs:
-                if (source, target) not in held:
-                    raise InputError(
-                        f"{model} of {experiment} was not tested on {source} → {target} in fold "
-                        f"{fold}, as others of the experiment were; evaluate it on that pair too."
-                    )
-
-
-def _read(path: Path) -> pd.DataFrame:
-    try:
-        table = pd.read_parquet(path)
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing; run the evaluation of that model first.") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is no Parquet file ({error}); delete it and run again.") from None
-    if list(table.columns) != COLUMNS:
-        raise InputError(
-            f"{path} has the columns {', '.join(table.columns)} instead of {', '.join(COLUMNS)}; "
-            "delete it and run again."
-        )
-    return table
-
-
-def merged_tissues(folders: Mapping[Path, str]) -> pd.DataFrame:
-    """Read the tissue tables of all patients, with their dataset as the first column.
+def tissue_tables(folders: Mapping[Path, str]) -> Iterator[pd.DataFrame]:
+    """Read the tissue tables of all patients one by one, with their dataset as the first column.
 
     Parameters
     ----------
@@ -146,7 +127,7 @@ def merged_tissues(folders: Mapping[Path, str]) -> pd.DataFrame:
     InputError
         If a table is missing.
     """
-    tables = []
+    yield pd.DataFrame(columns=["dataset", *TISSUE_COLUMNS])
     for folder, dataset in folders.items():
         path = folder / "tissues.csv"
         try:
@@ -154,32 +135,42 @@ def merged_tissues(folders: Mapping[Path, str]) -> pd.DataFrame:
         except FileNotFoundError:
             raise InputError(f"{path} is missing; run the stage fit_maps first.") from None
         table.insert(0, "dataset", dataset)
-        tables.append(table)
-    if not tables:
-        return pd.DataFrame(columns=["dataset", *TISSUE_COLUMNS])
-    return pd.concat(tables, ignore_index=True)
+        yield table
 
 
-def merged_maps(paths: Iterable[Path]) -> pd.DataFrame:
-    """Read the tables of tissue values in the maps that models predict.
+def map_tables(paths: Iterable[Path]) -> Iterator[pd.DataFrame]:
+    """Read the tables of tissue values in the maps that models predict, piece by piece.
 
     Raises
     ------
     InputError
         If a table is missing or has other columns than `predicted_maps.COLUMNS`.
     """
-    tables = []
+    yield pd.DataFrame(columns=list(MAP_COLUMNS))
     for path in paths:
         try:
-            table = pd.read_csv(path, dtype={"patient": str})
+            pieces = pd.read_csv(path, dtype={"patient": str}, chunksize=ROWS)
         except FileNotFoundError:
             raise InputError(f"{path} is missing; run the stage map_tissues first.") from None
-        if tuple(table.columns) != MAP_COLUMNS:
-            raise InputError(
-                f"{path} has the columns {', '.join(table.columns)} instead of "
-                f"{', '.join(MAP_COLUMNS)}; delete it and run again."
-            )
-        tables.append(table)
-    return (
-        pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(MAP_COLUMNS))
-    )
+        with pieces:
+            for table in pieces:
+                if tuple(table.columns) != MAP_COLUMNS:
+                    raise InputError(
+                        f"{path} has the columns {', '.join(table.columns)} instead of "
+                        f"{', '.join(MAP_COLUMNS)}; delete it and run again."
+                    )
+                yield table
+
+
+def write_pieces(path: Path, pieces: Iterable[pd.DataFrame]) -> None:
+    """Write tables below each other as one CSV; the first that has rows names the columns."""
+    empty, begun = None, False
+    with path.open("w", newline="") as file:
+        for piece in pieces:
+            if piece.empty:
+                empty = piece
+                continue
+            piece.to_csv(file, index=False, header=not begun)
+            begun = True
+        if not begun and empty is not None:
+            empty.to_csv(file, index=False)

@@ -4,10 +4,10 @@ Sample `n` of a training run is a function of the seed and of `n` alone, so that
 killed goes on with exactly the samples it would have seen, whatever the number of workers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as Listing
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +17,15 @@ from torch.utils.data import DataLoader, Dataset
 
 from pipeline_lib.errors import InputError
 from pipeline_lib.slices.batch import Batch, Sample
+from pipeline_lib.slices.lazily import Lazily
 from pipeline_lib.slices.selection import WHOLE, Selection, augmented
-from pipeline_lib.slices.store import PatientSlices
+from pipeline_lib.slices.shuffled import place_in_order
+from pipeline_lib.slices.store import PatientSlices, opened
 from pipeline_lib.slices.unpair import shift_image
+
+# Patients whose files stay open in each process that reads: each has three, and many systems let a
+# process have 1024. With more patients than that, one is opened again when its turn comes.
+OPEN_PATIENTS = 128
 
 
 class _Slices(Dataset[Sample]):
@@ -37,8 +43,8 @@ class _Slices(Dataset[Sample]):
             raise ValueError(f"held of {len(self.held)} patients for {len(self.folders)} folders")
 
     @cached_property
-    def stores(self) -> tuple[PatientSlices, ...]:
-        return tuple(PatientSlices.open(folder) for folder in self.folders)
+    def stores(self) -> Lazily[Path, PatientSlices]:
+        return opened(self.folders, OPEN_PATIENTS)
 
     def __getstate__(self) -> dict[str, object]:
         return {name: value for name, value in self.__dict__.items() if name != "stores"}
@@ -85,14 +91,14 @@ class PairedSlices(_Slices):
     ) -> None:
         super().__init__(folders, seed, held)
         self.selection = selection
-        self.rows = tuple(
-            np.arange(len(store)) if held is None else selection.rows(held)
-            for store, held in zip(self.stores, self.held, strict=True)
-        )
-        # Nothing is kept of each patch: a large dataset has millions.
-        counts = map(len, self.rows)
-        places = [len(self._places(store)) for store in self.stores]
-        self._ends = np.cumsum([count * of for count, of in zip(counts, places, strict=True)])
+        # Nothing is kept of each patch, nor of each slice if all count: there may be millions.
+        rows: list[Listing[int] | np.ndarray] = []
+        counts = []
+        for store, images in zip(opened(folders), self.held, strict=True):
+            rows.append(range(len(store)) if images is None else selection.rows(images))
+            counts.append(len(rows[-1]) * len(self._places(store)))
+        self.rows = tuple(rows)
+        self._ends = np.cumsum(counts)
         if len(self) == 0:
             raise InputError("the split holds no pair of images to train on; raise `train`")
         if selection.channels.neighbours and any(each is not None for each in self.held):
@@ -110,7 +116,7 @@ class PairedSlices(_Slices):
         return patches.grid(rows, columns) if patches else [(0, 0)]
 
     def __getitem__(self, number: int) -> Sample:
-        item = shuffled(number, len(self), self.seed)
+        item = place_in_order(number, len(self), self.seed)
         patient = int(np.searchsorted(self._ends, item, side="right"))
         store, chosen = self.stores[patient], self.selection
         places = self._places(store)
@@ -141,6 +147,18 @@ class PairedSlices(_Slices):
         )
 
 
+# All that is kept of an image: 14 bytes.
+_DRAW = np.dtype(
+    [
+        ("patient", "i4"),
+        ("slice", "i4"),
+        ("contrast", "i2"),
+        ("shift_rows", "i2"),
+        ("shift_columns", "i2"),
+    ]
+)
+
+
 class UnpairedSlices(_Slices):
     """One contrast of one slice, shifted as the table says, and another contrast to ask for.
 
@@ -152,7 +170,7 @@ class UnpairedSlices(_Slices):
     folders
         Slice folders of the training patients.
     table
-        The draws: patient, slice, contrast, shift_rows, shift_columns, kept.
+        The draws, in pieces: patient, slice, contrast, shift_rows, shift_columns, kept.
     seed
         Of the order and of the draws.
     contrasts
@@ -164,43 +182,43 @@ class UnpairedSlices(_Slices):
     def __init__(
         self,
         folders: Listing[Path],
-        table: pd.DataFrame,
+        table: Iterable[pd.DataFrame],
         seed: int,
         contrasts: Listing[str],
         held: Listing[np.ndarray | None] | None = None,
     ) -> None:
         super().__init__(folders, seed, held)
-        of_patient = {store.patient: index for index, store in enumerate(self.stores)}
-        rows = table[
-            (table["kept"] == 1)
-            & table["patient"].isin(list(of_patient))
-            & table["contrast"].isin(list(contrasts))
-        ]
-        names = list(self.stores[0].contrasts)
-        self._contrasts = [names.index(name) for name in contrasts]
-        numbers = np.stack(
-            [
-                rows["patient"].map(of_patient),
-                rows["slice"],
-                rows["contrast"].map({name: index for index, name in enumerate(names)}),
-                rows["shift_rows"],
-                rows["shift_columns"],
-            ],
-            axis=1,
-        ).astype(np.int64)
-        is_held = [
-            (held := self.held[patient]) is None or bool(held[row, contrast])
-            for patient, row, contrast in numbers[:, :3]
-        ]
-        self._rows = numbers[is_held]
+        of_patient = {store.patient: index for index, store in enumerate(opened(folders))}
+        places = {name: index for index, name in enumerate(self.stores[0].contrasts)}
+        self._contrasts = [places[name] for name in contrasts]
+        pieces = [np.empty(0, _DRAW)]
+        for piece in table:
+            rows = piece[
+                (piece["kept"] == 1)
+                & piece["patient"].isin(list(of_patient))
+                & piece["contrast"].isin(list(contrasts))
+            ]
+            numbers = np.empty(len(rows), _DRAW)
+            numbers["patient"] = rows["patient"].map(of_patient)
+            numbers["contrast"] = rows["contrast"].map(places)
+            for name in ("slice", "shift_rows", "shift_columns"):
+                numbers[name] = rows[name]
+            if any(images is not None for images in self.held):
+                numbers = numbers[[self._is_held(row) for row in numbers]]
+            pieces.append(numbers)
+        self._rows = np.concatenate(pieces)
         if len(self) == 0:
             raise InputError("the table of unpaired slices keeps no slice of a training patient")
+
+    def _is_held(self, draw: np.void) -> bool:
+        held = self.held[draw["patient"]]
+        return held is None or bool(held[draw["slice"], draw["contrast"]])
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __getitem__(self, number: int) -> Sample:
-        index = shuffled(number, len(self), self.seed)
+        index = place_in_order(number, len(self), self.seed)
         patient, row, contrast, rows, columns = (int(value) for value in self._rows[index])
         store = self.stores[patient]
         sequences = tuple(store.contrasts.values())
@@ -215,17 +233,6 @@ class UnpairedSlices(_Slices):
             source_sequence=sequences[contrast],
             target_sequences=(sequences[other],),
         )
-
-
-def shuffled(number: int, count: int, seed: int) -> int:
-    """Give the item that sample `number` reads: epoch after epoch, each in an order of its own."""
-    epoch, position = divmod(number, count)
-    return int(_order(seed, epoch, count)[position])
-
-
-@lru_cache(maxsize=4)
-def _order(seed: int, epoch: int, count: int) -> np.ndarray:
-    return np.random.default_rng([seed, epoch, 0]).permutation(count)
 
 
 @dataclass(frozen=True)

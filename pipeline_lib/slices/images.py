@@ -1,6 +1,7 @@
 """Which images a part of a split holds: all of a patient, or in a leaked split some of them."""
 
-from collections.abc import Collection
+from array import array
+from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as Listing
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from pipeline_lib.errors import InputError
-from pipeline_lib.slices.split import SplitRow, patients_of, read_rows
+from pipeline_lib.slices.lazily import Lazily
+from pipeline_lib.slices.split import read_rows
 from pipeline_lib.slices.store import PatientSlices
 
 
@@ -38,8 +40,27 @@ class Images:
         return np.flatnonzero(self.held[:, list(contrasts)].all(axis=1))
 
 
-def read_images(folders: Listing[Path], split: Path, fold: int, part: str) -> list[Images]:
-    """Open the slices of one part of a fold; those of other parts alone are left closed.
+class Part(Lazily[int, Images]):
+    """The patients of one part of a fold, opened one at a time, in the table's order.
+
+    Parameters
+    ----------
+    folders
+        Slice folders of the patients.
+    held
+        Images of each patient that the part holds, bool [slice, contrast], or `None` for all.
+    """
+
+    def __init__(self, folders: Iterable[Path], held: Iterable[np.ndarray | None]) -> None:
+        self.folders, self.held = tuple(folders), tuple(held)
+        super().__init__(range(len(self.folders)), self._open)
+
+    def _open(self, place: int) -> Images:
+        return Images(PatientSlices.open(self.folders[place]), self.held[place])
+
+
+def read_images(folders: Listing[Path], split: Path, fold: int, part: str) -> Part:
+    """Find the slices of one part of a fold; those of other parts alone are left closed.
 
     Parameters
     ----------
@@ -62,31 +83,45 @@ def read_images(folders: Listing[Path], split: Path, fold: int, part: str) -> li
         If the table lacks the fold or is of another form, a patient has no slices, or the table
         names a slice or a contrast that the patient has not.
     """
-    rows = read_rows(split, fold)
+    drawn: dict[str, dict[str | None, array[int]]] = {}
+    whole: set[str] = set()
+    for row in read_rows(split, fold):
+        if row.split == part:
+            slices = drawn.setdefault(row.patient, {})
+            if row.slice is None:
+                whole.add(row.patient)
+            else:
+                slices.setdefault(row.contrast, array("q")).append(row.slice)
     of_patient = {path.name: path for path in folders}
-    result = []
-    for patient in patients_of(rows, part):
+    for patient in drawn:
         if patient not in of_patient:
             raise InputError(f"{split} names {patient}, of which there are no slices")
-        own = [row for row in rows if row.patient == patient and row.split == part]
-        slices = PatientSlices.open(of_patient[patient])
-        result.append(Images(slices, _held(split, slices, own)))
-    return result
+        if patient in whole and drawn[patient]:
+            raise _unknown_image(split, patient, None, None)
+    found = [of_patient[patient] for patient in drawn]
+    units = zip(found, drawn.values(), strict=True)
+    return Part(found, (_held(split, folder, own) for folder, own in units))
 
 
-def _held(split: Path, slices: PatientSlices, rows: Collection[SplitRow]) -> np.ndarray | None:
-    if all(row.slice is None for row in rows):
+def _held(split: Path, folder: Path, units: Mapping[str | None, "array[int]"]) -> np.ndarray | None:
+    """Give the images of a patient that a leaked split drew; `None` of an honest one."""
+    if not units:
         return None
+    slices = PatientSlices.open(folder)
     held = np.zeros(slices.images.shape[:2], bool)
     places = {name: place for place, name in enumerate(slices.contrasts)}
-    for row in rows:
-        contrast: int | slice | None = slice(None)
-        if row.contrast is not None:
-            contrast = places.get(row.contrast)
-        if contrast is None or row.slice is None or not 0 <= row.slice < len(slices):
-            raise InputError(
-                f"{split} names slice {row.slice} and contrast {row.contrast} of {row.patient}, "
-                "which its slices don't have; make the table again."
-            )
-        held[row.slice, contrast] = True
+    for name, rows in units.items():
+        contrast = slice(None) if name is None else places.get(name)
+        outside = next((row for row in rows if not 0 <= row < len(slices)), None)
+        if contrast is None or outside is not None:
+            row = rows[0] if outside is None else outside
+            raise _unknown_image(split, slices.patient, row, name)
+        held[rows, contrast] = True
     return held
+
+
+def _unknown_image(split: Path, patient: str, row: int | None, contrast: str | None) -> InputError:
+    return InputError(
+        f"{split} names slice {row} and contrast {contrast} of {patient}, which its slices don't "
+        "have; make the table again."
+    )

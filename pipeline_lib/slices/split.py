@@ -8,7 +8,7 @@ Leaked splits, which draw single slices or images instead, are in `slices.leaked
 """
 
 import csv
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from collections.abc import Sequence as Listing
 from itertools import chain, pairwise
 from pathlib import Path
@@ -73,15 +73,9 @@ def make_split(
         See `check_split` and `check_leaked_settings`; also if there are fewer patients than
         folds, or a patient that a leaked split draws from has a single image.
     """
-    anatomy_of = {patient: anatomies.get(patient, patient) for patient in patients}
     if is_leaked(split):
-        check_leaked_settings(split, patients)
-        return [
-            SplitRow(0, patient, anatomy_of[patient], part, *unit)
-            for part in ("train", "test")
-            for patient in split.get("patients") or patients
-            for unit in drawn_units(patient, split, seed, images or {})[part]
-        ]
+        return list(leaked_rows(patients, anatomies, split, seed, images or {}))
+    anatomy_of = {patient: anatomies.get(patient, patient) for patient in patients}
     groups = _groups(patients, anatomy_of, seed)
     if "folds" in split:
         folds = _k_folds(groups, split["folds"], split.get("validation", 0))
@@ -97,6 +91,21 @@ def make_split(
     ]
     check_split(rows, patients)
     return rows
+
+
+def leaked_rows(
+    patients: Listing[str],
+    anatomies: Mapping[str, str],
+    split: Mapping[str, Any],
+    seed: int,
+    images: Mapping[str, tuple[int, Listing[str]]],
+) -> Iterator[SplitRow]:
+    """Draw the rows of a leaked split one by one: there is one an image. See `make_split`."""
+    check_leaked_settings(split, patients)
+    for part in ("train", "test"):
+        for patient in split.get("patients") or patients:
+            for unit in drawn_units(patient, split, seed, images)[part]:
+                yield SplitRow(0, patient, anatomies.get(patient, patient), part, *unit)
 
 
 def check_split(rows: Collection[SplitRow], patients: Collection[str]) -> None:
@@ -120,8 +129,9 @@ def check_split(rows: Collection[SplitRow], patients: Collection[str]) -> None:
         _check_apart(fold, "anatomy", sorted({(row.anatomy, row.split) for row in apart}))
         seen = [(row.patient, row.split) for row in of_fold if row.split == "seen"]
         _check_apart(fold, "patient", seen)
+        train = set(patients_of(of_fold, "train"))
         for patient, _ in seen:
-            if patient not in patients_of(of_fold, "train"):
+            if patient not in train:
                 raise InputError(
                     f"Fold {fold} has patient {patient} in seen, but not in train; only training "
                     "patients are tested as seen ones."
@@ -155,24 +165,30 @@ def read_split(path: str | Path, fold: int) -> dict[str, list[str]]:
     InputError
         See `read_rows`.
     """
-    rows = read_rows(path, fold)
-    return {part: patients_of(rows, part) for part in PARTS}
+    found: dict[str, dict[str, None]] = {part: {} for part in PARTS}
+    for row in read_rows(path, fold):
+        found[row.split].setdefault(row.patient)
+    return {part: list(patients) for part, patients in found.items()}
 
 
-def read_rows(path: str | Path, fold: int) -> list[SplitRow]:
-    """Read one fold of a table.
+def read_rows(path: str | Path, fold: int) -> Iterator[SplitRow]:
+    """Read one fold of a table, row by row: a leaked split has one an image.
 
     Raises
     ------
     InputError
         If the table is missing or of another form, or has no such fold.
     """
+    empty = True
     try:
         with Path(path).open(newline="") as file:
             reader = csv.DictReader(file, strict=True)
             if tuple(reader.fieldnames or ()) != SplitRow._fields:
                 raise ValueError(f"its columns are {', '.join(reader.fieldnames or ())}")
-            rows = [_row(values) for values in reader if int(values["fold"]) == fold]
+            for values in reader:
+                if int(values["fold"]) == fold:
+                    empty = False
+                    yield _row(values)
     except FileNotFoundError:
         raise InputError(f"{path} is missing; run the stage `split` first.") from None
     except (TypeError, ValueError, csv.Error) as error:
@@ -180,9 +196,8 @@ def read_rows(path: str | Path, fold: int) -> list[SplitRow]:
             f"{path} is no table of a split ({error}); it has the columns "
             f"{', '.join(SplitRow._fields)}: make it again."
         ) from None
-    if not rows:
+    if empty:
         raise InputError(f"{path} has no fold {fold}; ask for one that it has.")
-    return rows
 
 
 def patients_of(rows: Iterable[SplitRow], part: str) -> list[str]:

@@ -5,7 +5,7 @@ fifteen times faster than from zarr with a chunk a slice, and more than two hund
 than from .nii.gz (measured with benchmarks/slice_reads.py), for 2.5 times the space on disk.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import numpy as np
 from pipeline_lib.errors import InputError
 from pipeline_lib.files import folder_written_whole, read_json, write_json
 from pipeline_lib.signal.sequences import Sequence
+from pipeline_lib.slices.lazily import Lazily
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,11 @@ class PatientSlices:
                     "geometry": self.geometry,
                 },
             )
+
+
+def opened(folders: Iterable[Path], kept: int = 1) -> Lazily[Path, PatientSlices]:
+    """Give the slices of many patients, of whom the `kept` last ones asked for stay open."""
+    return Lazily(folders, PatientSlices.open, kept)
 
 
 def _mapped(path: Path) -> np.ndarray:

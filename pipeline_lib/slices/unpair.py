@@ -7,6 +7,7 @@ draws are a table made first; what reads it only moves images.
 
 import csv
 import zlib
+from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as Listing
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,8 +51,8 @@ class Draw(NamedTuple):
 
 def draw_unpaired(
     stores: Listing[PatientSlices], settings: UnpairSettings, seed: int
-) -> list[Draw]:
-    """Draw the shifts of all slices and contrasts, and what is kept.
+) -> Iterator[Draw]:
+    """Draw the shifts of all slices and contrasts, and what is kept, one row after the other.
 
     Shifts are whole numbers, uniform from -max_shift to max_shift in rows and in columns, and
     depend on the seed and the names of patient and contrast alone. In mode `disjoint` the patients
@@ -72,7 +73,7 @@ def draw_unpaired(
                 f"{stores[0].patient} has {', '.join(contrasts)}; make all slices again from one "
                 "configuration."
             )
-    kept = {store.patient: set(contrasts) for store in stores}
+    kept: dict[str, str] = {}
     if settings.mode == "disjoint":
         if len(stores) < len(contrasts):
             raise InputError(
@@ -80,19 +81,21 @@ def draw_unpaired(
                 f"contrasts, but there are {len(stores)} patients; use random_shift."
             )
         order = in_drawn_order([store.patient for store in stores], seed)
-        kept = {patient: {contrasts[i % len(contrasts)]} for i, patient in enumerate(order)}
-    return [
-        Draw(store.patient, row, contrast, int(rows), int(columns), int(contrast in kept[name]))
+        kept = {patient: contrasts[i % len(contrasts)] for i, patient in enumerate(order)}
+    return (
+        Draw(
+            name, row, contrast, int(rows), int(columns), int(kept.get(name, contrast) == contrast)
+        )
         for store in stores
         for name in [store.patient]
         for contrast in contrasts
         for row, (rows, columns) in enumerate(
             _shifts(name, contrast, len(store), settings.max_shift, seed)
         )
-    ]
+    )
 
 
-def write_draws(path: str | Path, draws: list[Draw]) -> None:
+def write_draws(path: str | Path, draws: Iterable[Draw]) -> None:
     """Write the table as CSV, whole or not at all."""
     with written_whole(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -15,7 +15,7 @@ from pipeline_lib.evaluation.noise import noise_sigma
 from pipeline_lib.files import written_whole
 from pipeline_lib.signal.equations import Form
 from pipeline_lib.signal.noise import with_rician_noise
-from pipeline_lib.slices.store import PatientSlices
+from pipeline_lib.slices.store import PatientSlices, opened
 from pipeline_lib.slices.truth import gain_of, read_true_maps
 from pipeline_lib.stages.command import run_stage, stage_parser
 from pipeline_lib.training.card import read_card
@@ -59,7 +59,7 @@ def main() -> None:
     machine.place(reader.network)
     machine.place(model)
     folders = folders_by_split(arguments.slices, arguments.split, arguments.fold)["test"]
-    patients = [PatientSlices.open(folder) for folder in folders]
+    patients = opened(folders)
     check_patients(patients, list(contrasts))
     truth = truth_of(patients, arguments.truth)
 

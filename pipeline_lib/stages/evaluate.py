@@ -1,7 +1,7 @@
 """Score a model's predictions on the patients that one fold is tested on, for the pairs it has."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as Series
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,15 @@ from pipeline_lib.evaluation.baselines import check_alike, declared_ranges, own_
 from pipeline_lib.evaluation.pairs import index_pairs
 from pipeline_lib.evaluation.predictions import Predictions
 from pipeline_lib.evaluation.scoring import score_patient
-from pipeline_lib.evaluation.tables import metrics_table
+from pipeline_lib.evaluation.tables import MetricsFile, metrics_table
 from pipeline_lib.files import written_whole
 from pipeline_lib.slices.images import Images
 from pipeline_lib.stages.command import run_stage
 from pipeline_lib.stages.evaluation_command import evaluation_parser, training_and_tested
 
 LOG = logging.getLogger(__name__)
+
+NAMED = 10  # patients in a sentence, at most
 
 
 def main() -> None:
@@ -33,9 +35,10 @@ def main() -> None:
     ranges = own_ranges(external) if external else declared_ranges(training)
     LOG.info("data range of each target: %s", ranges)
     predictions = Predictions(arguments.predictions)
-    table = scored(predictions, groups, ranges, arguments.options, arguments.fold)
-    with written_whole(arguments.output) as temporary:
-        table.to_parquet(temporary, index=False)
+    tables = scored(predictions, groups, ranges, arguments.options, arguments.fold)
+    with written_whole(arguments.output) as temporary, MetricsFile(temporary) as file:
+        for table in tables:
+            file.add(table)
 
 
 def scored(
@@ -44,8 +47,8 @@ def scored(
     ranges: Mapping[str, float],
     options: Mapping[str, Any],
     fold: int,
-) -> pd.DataFrame:
-    """Score the predictions for all groups of patients.
+) -> Iterator[pd.DataFrame]:
+    """Score the predictions for all groups of patients, one patient after the other.
 
     Parameters
     ----------
@@ -62,22 +65,21 @@ def scored(
 
     Returns
     -------
-        A part of the table of metrics; see `tables`.
+        Rows of the table of metrics of each patient; see `tables`.
 
     Raises
     ------
     InputError
         If the predictions are of other patients, or of a pair that the experiment has not.
     """
-    patients = [images.slices for group in groups.values() for images in group]
-    names = [slices.patient for slices in patients]
-    if sorted(predictions.patients) != sorted(names):
+    names = [images.slices.patient for group in groups.values() for images in group]
+    found = predictions.patients
+    if sorted(found) != sorted(names):
         raise InputError(
-            f"{predictions.folder} holds {', '.join(predictions.patients)}, but the "
-            f"{' and '.join(groups)} patients of fold {fold} are {', '.join(names)}; "
-            "predict again."
+            f"{predictions.folder} holds {_some(found)}, but the {' and '.join(groups)} patients "
+            f"of fold {fold} are {_some(names)}; predict again."
         )
-    check_alike(patients)
+    check_alike(images.slices for group in groups.values() for images in group)
     # A model of one pair has a folder a pair; the merge sees to it that none is missing.
     for source, target in predictions.pairs:
         if [source, target] not in options["pairs"]:
@@ -88,17 +90,17 @@ def scored(
     pairs = index_pairs(predictions.pairs, predictions.contrasts)
     experiment = index_pairs(options["pairs"], predictions.contrasts)
     described = (options["experiment"], options["dataset"], options["model"], fold)
-    tables = []
     for group, members in groups.items():
-        scores = [
-            score
-            for images in members
-            for score in score_patient(
-                images, predictions.answer(images), ranges, pairs, options["paper"], experiment
-            )
-        ]
-        tables.append(metrics_table(scores, *described, group, options["unseen"]))
-    return pd.concat(tables, ignore_index=True)
+        for images in members:
+            answer = predictions.answer(images)
+            scores = score_patient(images, answer, ranges, pairs, options["paper"], experiment)
+            yield metrics_table(scores, *described, group, options["unseen"])
+
+
+def _some(patients: Series[str]) -> str:
+    """Name patients, the first of them where there are many."""
+    shown = ", ".join(patients[:NAMED])
+    return shown if len(patients) <= NAMED else f"{shown} and {len(patients) - NAMED} more"
 
 
 if __name__ == "__main__":

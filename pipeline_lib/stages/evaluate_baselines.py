@@ -1,8 +1,9 @@
 """Score the baselines and the ceilings on the patients that one fold is tested on."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Sequence as Listing
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from pipeline_lib.evaluation.nearest import NearestCopy
 from pipeline_lib.evaluation.oracle import check_fitted, least_squares
 from pipeline_lib.evaluation.pairs import Answer, index_pairs
 from pipeline_lib.evaluation.scoring import Score, score_patient
-from pipeline_lib.evaluation.tables import metrics_table
+from pipeline_lib.evaluation.tables import MetricsFile, metrics_table
 from pipeline_lib.files import written_whole
 from pipeline_lib.slices.images import Images
 from pipeline_lib.slices.store import PatientSlices
@@ -54,21 +55,21 @@ def main() -> None:
     else:
         residuals = session_residuals(arguments.registered)
         tables = own_tables(training, groups, residuals, arguments.options, arguments.fold)
-    table = pd.concat(list(tables), ignore_index=True)
-    with written_whole(arguments.output) as temporary:
-        table.to_parquet(temporary, index=False)
+    with written_whole(arguments.output) as temporary, MetricsFile(temporary) as file:
+        for table in tables:
+            file.add(table)
 
 
 def own_tables(
     training: Listing[Images],
-    groups: dict[str, list[Images]],
+    groups: Mapping[str, Listing[Images]],
     residuals: dict[str, dict[str, float]],
     options: dict[str, Any],
     fold: int,
 ) -> Iterator[pd.DataFrame]:
     """Score all baselines and ceilings on the experiment's own patients."""
-    tested = [images for group in groups.values() for images in group]
-    check_alike([images.slices for images in [*training, *tested]])
+    everyone = chain(training, *groups.values())
+    check_alike(images.slices for images in everyone)
     pairs = index_pairs(options["pairs"], training[0].slices.contrasts)
     ranges = declared_ranges(training)
     LOG.info("data range of each target: %s", ranges)
@@ -78,26 +79,26 @@ def own_tables(
         "look_up_table": LookUpTable(known, ranges, pairs).answer,
         "training_mean": TrainingMean(known).answer,
         "nearest_copy": NearestCopy(known).answer,
-        **oracle(tested, options),
+        **oracle(chain(*groups.values()), options),
     }
     ceilings: dict[str, Ceiling] = {
         "noise_ceiling": lambda images: noise_ceiling(images, ranges, options["seed"], pairs)
     }
-    moved = residuals_of(tested, residuals)
+    moved = residuals_of(chain(*groups.values()), residuals)
     if moved is not None:
         ceilings["registration_ceiling"] = lambda images: registration_ceiling(
             images, ranges, moved[images.slices.patient], pairs
         )
     for group, patients in groups.items():
         for name, make in answers.items():
-            yield scored(patients, make, ranges, name, group, options, fold)
+            yield from scored(patients, make, ranges, name, group, options, fold)
         for name, ceiling in ceilings.items():
-            scores = [score for images in patients for score in ceiling(images)]
-            yield table_of(scores, name, group, options, fold)
+            for images in patients:
+                yield table_of(ceiling(images), name, group, options, fold)
 
 
 def residuals_of(
-    patients: Listing[Images], sessions: dict[str, dict[str, float]]
+    patients: Iterable[Images], sessions: dict[str, dict[str, float]]
 ) -> dict[str, dict[str, float]] | None:
     """Residuals of each patient's contrasts, or nothing where a patient was not registered."""
     found = {}
@@ -111,17 +112,17 @@ def residuals_of(
 
 
 def external_tables(
-    patients: list[Images], options: dict[str, Any], fold: int
+    patients: Listing[Images], options: dict[str, Any], fold: int
 ) -> Iterator[pd.DataFrame]:
     """Score what needs no training data on another dataset's patients."""
-    check_alike([images.slices for images in patients])
+    check_alike(images.slices for images in patients)
     ranges = own_ranges(patients)
     answers: dict[str, Baseline] = {"do_nothing": do_nothing, **oracle(patients, options)}
     for name, make in answers.items():
-        yield scored(patients, make, ranges, name, "external", options, fold)
+        yield from scored(patients, make, ranges, name, "external", options, fold)
 
 
-def oracle(patients: Listing[Images], options: dict[str, Any]) -> dict[str, Baseline]:
+def oracle(patients: Iterable[Images], options: dict[str, Any]) -> dict[str, Baseline]:
     """Give the least-squares baseline, or nothing where the protocol can't be fitted."""
     form = options["signal"]
     try:
@@ -141,13 +142,12 @@ def scored(
     group: str,
     options: dict[str, Any],
     fold: int,
-) -> pd.DataFrame:
-    """Score a baseline on a group of patients."""
-    scores = []
+) -> Iterator[pd.DataFrame]:
+    """Score a baseline on a group of patients, one after the other."""
     for images in patients:
         pairs = index_pairs(options["pairs"], images.slices.contrasts)
-        scores += score_patient(images, make(images.slices), ranges, pairs, options["paper"])
-    return table_of(scores, name, group, options, fold)
+        scores = score_patient(images, make(images.slices), ranges, pairs, options["paper"])
+        yield table_of(scores, name, group, options, fold)
 
 
 def table_of(

@@ -3,8 +3,7 @@
 import argparse
 from pathlib import Path
 
-from pipeline_lib.slices.images import Images, read_images
-from pipeline_lib.slices.store import PatientSlices
+from pipeline_lib.slices.images import Part, read_images
 from pipeline_lib.stages.command import stage_parser
 
 
@@ -27,8 +26,8 @@ def evaluation_parser(description: str | None) -> argparse.ArgumentParser:
 
 def training_and_tested(
     arguments: argparse.Namespace,
-) -> tuple[list[Images], dict[str, list[Images]]]:
-    """Open the training patients of the fold, and those it is tested on.
+) -> tuple[Part, dict[str, Part]]:
+    """Find the training patients of the fold, and those it is tested on.
 
     Returns
     -------
@@ -41,8 +40,8 @@ def training_and_tested(
         See `slices.images.read_images`.
     """
     if arguments.external:
-        patients = [Images(PatientSlices.open(folder)) for folder in arguments.external]
-        return [], {"external": patients}
+        everyone = Part(arguments.external, [None] * len(arguments.external))
+        return Part([], []), {"external": everyone}
     training, test, seen = (
         read_images(arguments.slices, arguments.split, arguments.fold, part)
         for part in ("train", "test", "seen")

@@ -1,12 +1,15 @@
 """Tabulate the tissue values of the maps that a model predicted, beside the truth."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from pipeline_lib.errors import InputError
-from pipeline_lib.evaluation.predicted_maps import COLUMNS, OF_PATIENT, predicted_tissues
+from pipeline_lib.evaluation.predicted_maps import COLUMNS, predicted_tissues
 from pipeline_lib.evaluation.predictions import Predictions
+from pipeline_lib.evaluation.tables import write_pieces
 from pipeline_lib.files import written_whole
 from pipeline_lib.slices.split import read_split
 from pipeline_lib.slices.store import PatientSlices
@@ -36,20 +39,35 @@ def main() -> None:
     maps_of = {folder.name: folder for folder in arguments.maps}
     patients = predictions.patients if predictions.maps is not None else []
     if arguments.split:
-        tested = read_split(arguments.split, int(arguments.options["fold"]))["test"]
+        tested = set(read_split(arguments.split, int(arguments.options["fold"]))["test"])
         patients = [patient for patient in patients if patient in tested]
-    tables = []
+    options = {name: arguments.options[name] for name in ("experiment", "model", "fold")}
+    with written_whole(arguments.output) as path:
+        write_pieces(path, tables_of(patients, predictions, slices_of, maps_of, options))
+
+
+def tables_of(
+    patients: Sequence[str],
+    predictions: Predictions,
+    slices_of: Mapping[str, Path],
+    maps_of: Mapping[str, Path],
+    options: Mapping[str, Any],
+) -> Iterator[pd.DataFrame]:
+    """Give the columns alone, then the table of each patient.
+
+    Raises
+    ------
+    InputError
+        If the slices or the maps of a patient are not there.
+    """
+    yield pd.DataFrame(columns=list(COLUMNS))
     for patient in patients:
         for folders, what in ((slices_of, "--slices"), (maps_of, "--maps")):
             if patient not in folders:
                 raise InputError(f"{what} names no folder of {patient}, which was predicted")
         slices = PatientSlices.open(slices_of[patient])
-        tables.append(predicted_tissues(predictions, slices, read_truth(maps_of[patient])))
-    options = {name: arguments.options[name] for name in ("experiment", "model", "fold")}
-    empty = pd.DataFrame(columns=list(OF_PATIENT))
-    table = (pd.concat(tables, ignore_index=True) if tables else empty).assign(**options)
-    with written_whole(arguments.output) as path:
-        table[list(COLUMNS)].to_csv(path, index=False)
+        table = predicted_tissues(predictions, slices, read_truth(maps_of[patient]))
+        yield table.assign(**options)[list(COLUMNS)]
 
 
 def read_truth(folder: Path) -> dict[tuple[str, str], float]:

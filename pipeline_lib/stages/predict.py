@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline_lib.errors import InputError
 from pipeline_lib.slices.selection import Channels
-from pipeline_lib.slices.store import PatientSlices
+from pipeline_lib.slices.store import opened
 from pipeline_lib.stages.command import run_stage, stage_parser
 from pipeline_lib.training.card import read_card
 from pipeline_lib.training.job import folders_by_split
@@ -35,7 +35,7 @@ def main() -> None:
     pairs = pairs_to_predict(card, arguments.options.get("pairs"))
     predict_patients(
         model,
-        [PatientSlices.open(folder) for folder in folders],
+        opened(folders),
         Channels(model.neighbours, model.tissues),
         pairs,
         this_machine(card["settings"]["precision"]),

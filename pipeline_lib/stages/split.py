@@ -1,11 +1,13 @@
 """Make the table that says which patient trains, validates and tests in each fold."""
 
 import logging
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pipeline_lib.files import read_json
-from pipeline_lib.slices.split import PARTS, make_split, patients_of, write_split
-from pipeline_lib.slices.store import PatientSlices
+from pipeline_lib.slices.leaked import is_leaked
+from pipeline_lib.slices.split import PARTS, SplitRow, leaked_rows, make_split, write_split
+from pipeline_lib.slices.store import opened
 from pipeline_lib.stages.command import run_stage, stage_parser
 
 
@@ -20,19 +22,29 @@ def main() -> None:
     arguments = parser.parse_args()
 
     options = arguments.options
-    stores = [PatientSlices.open(folder) for folder in arguments.slices]
-    rows = make_split(
-        list(dict.fromkeys(read_json(arguments.patients).values())),
-        {},  # every patient is taken for its own anatomy
-        options["split"],
-        options["seed"],
-        {store.patient: (len(store), list(store.contrasts)) for store in stores},
-    )
-    for fold in sorted({row.fold for row in rows}):
-        of_fold = [row for row in rows if row.fold == fold]
-        counts = ", ".join(f"{len(patients_of(of_fold, part))} in {part}" for part in PARTS)
+    patients = list(dict.fromkeys(read_json(arguments.patients).values()))
+    # Every patient is taken for its own anatomy.
+    asked = (patients, {}, options["split"], options["seed"])
+    rows: Iterable[SplitRow]
+    if is_leaked(options["split"]):
+        stores = opened(arguments.slices)
+        images = {store.patient: (len(store), tuple(store.contrasts)) for store in stores}
+        rows = leaked_rows(*asked, images)
+    else:
+        rows = make_split(*asked)
+    write_split(arguments.output, counted(rows))
+
+
+def counted(rows: Iterable[SplitRow]) -> Iterator[SplitRow]:
+    """Pass on the rows, and say in the end how many patients are in each part of each fold."""
+    patients: dict[int, dict[str, set[str]]] = {}
+    for row in rows:
+        of_fold = patients.setdefault(row.fold, {part: set() for part in PARTS})
+        of_fold[row.split].add(row.patient)
+        yield row
+    for fold, parts in sorted(patients.items()):
+        counts = ", ".join(f"{len(members)} in {part}" for part, members in parts.items())
         logging.info("fold %d: patients %s", fold, counts)
-    write_split(arguments.output, rows)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from pipeline_lib.training.settings import settings_of
 from pipeline_lib.training.simko import SimkoTraining, SimkoTrainingSettings
 from pipeline_lib.training.simko_judges import ClassJudge, Judge, RegressionJudge
 
+ROWS_AT_ONCE = 2**16
+
 
 def main() -> None:
     """Train one model on one fold."""
@@ -21,7 +23,7 @@ def main() -> None:
     if arguments.unpaired is None:
         raise InputError("simko trains without pairs; name the table of draws with --unpaired.")
     job = job_of(arguments)
-    table = pd.read_csv(arguments.unpaired, dtype={"patient": str})
+    table = pd.read_csv(arguments.unpaired, dtype={"patient": str}, chunksize=ROWS_AT_ONCE)
     dataset = UnpairedSlices(job.folders["train"], table, job.run_seed, job.seen, job.held)
     size = settings_of(SimkoSettings, job.model)
     size.check(job.contrasts)

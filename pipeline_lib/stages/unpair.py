@@ -1,10 +1,11 @@
 """Draw the shifts that break the pairs of contrasts, and which contrasts are kept."""
 
 import logging
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pipeline_lib.slices.store import PatientSlices
-from pipeline_lib.slices.unpair import UnpairSettings, draw_unpaired, write_draws
+from pipeline_lib.slices.store import opened
+from pipeline_lib.slices.unpair import Draw, UnpairSettings, draw_unpaired, write_draws
 from pipeline_lib.stages.command import run_stage, stage_parser
 
 
@@ -18,10 +19,17 @@ def main() -> None:
     arguments = parser.parse_args()
 
     settings = UnpairSettings(**arguments.options["unpairing"])
-    stores = [PatientSlices.open(folder) for folder in arguments.slices]
-    draws = draw_unpaired(stores, settings, arguments.options["seed"])
-    logging.info("%d images of %d are kept", sum(draw.kept for draw in draws), len(draws))
-    write_draws(arguments.output, draws)
+    draws = draw_unpaired(opened(arguments.slices), settings, arguments.options["seed"])
+    write_draws(arguments.output, counted(draws))
+
+
+def counted(draws: Iterable[Draw]) -> Iterator[Draw]:
+    """Pass on the draws, and say in the end how many are kept."""
+    kept = count = 0
+    for draw in draws:
+        kept, count = kept + draw.kept, count + 1
+        yield draw
+    logging.info("%d images of %d are kept", kept, count)
 
 
 if __name__ == "__main__":

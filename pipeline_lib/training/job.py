@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Listing
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from pipeline_lib.slices.datasets import PairedSlices, UnpairedSlices, batches
 from pipeline_lib.slices.images import read_images
 from pipeline_lib.slices.selection import Channels
 from pipeline_lib.slices.split import PARTS, read_split
-from pipeline_lib.slices.store import PatientSlices
+from pipeline_lib.slices.store import PatientSlices, opened
 from pipeline_lib.training.card import write_model
 from pipeline_lib.training.checkpoint import Checkpoint, training_digest
 from pipeline_lib.training.loop import Training
@@ -87,8 +88,7 @@ class Job:
     @cached_property
     def held(self) -> tuple[np.ndarray | None, ...]:
         """Images of each training patient to train on: bool [slice, contrast], `None` for all."""
-        images = read_images(self.slices, self.split, self.fold, "train")
-        return tuple(each.held for each in images)
+        return read_images(self.slices, self.split, self.fold, "train").held
 
     @cached_property
     def run_seed(self) -> int:
@@ -105,9 +105,8 @@ class Job:
         InputError
             If a training or validation patient has others, or in another order.
         """
-        stores = [PatientSlices.open(path) for path in self._opened]
-        first = stores[0]
-        for store in stores:
+        first = PatientSlices.open(self._opened[0])
+        for store in opened(self._opened):
             if list(store.contrasts) != list(first.contrasts):
                 raise InputError(
                     f"{store.patient} has the contrasts {', '.join(store.contrasts)}, but "
@@ -184,7 +183,7 @@ class Job:
             expected = self._preflight(build, dataset, settings, machine, processes)
             torch.manual_seed(self.run_seed)
             validation = Validation(
-                [PatientSlices.open(path) for path in self.folders["validation"]],
+                opened(self.folders["validation"]),
                 self._validated_pairs(),
                 channels,
                 settings.validation_slices,
@@ -279,8 +278,8 @@ class Job:
             "held": [None if held is None else held.tolist() for held in self.held],
         }
         names = ("images.npy", "body.npy", "tissues.npy", "slices.json")
-        files = [path / name for path in self._opened for name in names]
-        return training_digest(settings, [*files, *tables])
+        files = (path / name for path in self._opened for name in names)
+        return training_digest(settings, chain(files, tables))
 
 
 def folders_by_split(slices: Listing[Path], split: Path, fold: int) -> dict[str, list[Path]]:

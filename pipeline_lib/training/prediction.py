@@ -1,12 +1,12 @@
 """Predictions of a trained model for whole patients, of any pairs of contrasts."""
 
+import csv
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as Listing
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 
 from pipeline_lib.errors import InputError
@@ -68,7 +68,7 @@ def predict_patients(
     most = max(sum(pair[0] == source for pair in pairs) for source in sources)
     batch = min(BATCH, max(1, IMAGES_AT_ONCE // most))
     with folder_written_whole(output) as folder:
-        predictions = _new_array(folder / "predictions.npy", (count, len(pairs), *size))
+        predictions = _Images(folder / "predictions.npy", (count, len(pairs), *size))
         maps = None
         for first, store, rows in _batches(patients, batch):
             for number, source in enumerate(sources):
@@ -77,26 +77,19 @@ def predict_patients(
                 images = images.to(machine.device)
                 which = [place for place, pair in enumerate(pairs) if pair[0] == source]
                 targets = [store.contrasts[pairs[place][1]] for place in which]
-                here = slice(first, first + len(images))
                 with torch.no_grad(), machine.autocast():
                     predicted = model.predict_all(images, sequence, targets)
                     estimated = model.maps(images, sequence)
                 for index, place in enumerate(which):
-                    predictions[here, place] = predicted[:, index].float().cpu().numpy()
+                    predictions.put(first, place, predicted[:, index].float().cpu().numpy())
                 if estimated is not None:
                     if maps is None:
-                        maps = _new_array(folder / "maps.npy", (count, len(sources), 3, *size))
-                    maps[here, number] = estimated.float().cpu().numpy()
-        for array in (predictions, maps):
-            if array is not None:
-                array.flush()
-        index_of = [
-            (store.patient, session, row)
-            for store in patients
-            for row, session in enumerate(store.sessions)
-        ]
-        table = pd.DataFrame(index_of, columns=["patient", "session", "slice"])
-        table.to_csv(folder / "index.csv", index=False)
+                        maps = _Images(folder / "maps.npy", (count, len(sources), 3, *size))
+                    maps.put(first, number, estimated.float().cpu().numpy())
+        for images_of in (predictions, maps):
+            if images_of is not None:
+                images_of.close()
+        _write_index(folder / "index.csv", patients)
         described = {
             "contrasts": names,
             "pairs": [list(pair) for pair in pairs],
@@ -136,5 +129,38 @@ def _batches(
         first += len(store)
 
 
-def _new_array(path: Path, shape: tuple[int, ...]) -> np.memmap:
-    return np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
+class _Images:
+    """A .npy file of float16 [slice, place, ...] that is written image by image.
+
+    Pages of a mapped file would count as memory of this process, all patients' in the end; and a
+    full disk would end it without a word.
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+        self.file = path.open("wb")
+        descr = np.lib.format.dtype_to_descr(np.dtype(np.float16))
+        header = {"descr": descr, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(self.file, header)
+        self.start = self.file.tell()
+
+    def put(self, first: int, place: int, images: np.ndarray) -> None:
+        """Write images of consecutive slices, from `first` on, at one place of the second axis."""
+        for row, image in enumerate(images.astype(np.float16), first):
+            number = row * self.shape[1] + place
+            self.file.seek(self.start + number * image.nbytes)
+            self.file.write(image.tobytes())
+
+    def close(self) -> None:
+        """End the file."""
+        self.file.close()
+
+
+def _write_index(path: Path, patients: Iterable[PatientSlices]) -> None:
+    """Name patient, session and row of each slice, in the order of the predictions."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["patient", "session", "slice"])
+        for store in patients:
+            rows = enumerate(store.sessions)
+            writer.writerows((store.patient, session, row) for row, session in rows)

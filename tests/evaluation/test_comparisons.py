@@ -10,11 +10,13 @@ import scipy.stats
 from pipeline_lib.evaluation.comparisons import (
     COLUMNS,
     MIN_PATIENTS_FOR_P,
-    comparisons,
+    compared,
     holm,
     rank_biserial,
     signed_rank_p,
 )
+from pipeline_lib.evaluation.comparisons import comparisons as comparisons_of
+from pipeline_lib.evaluation.gathering import Gathered
 from pipeline_lib.evaluation.tables import KEYS
 
 
@@ -34,6 +36,10 @@ def metrics(models, metric="nrmse", **changes):
         for n, value in enumerate(values)
     ]
     return pd.DataFrame(rows).assign(**changes)
+
+
+def comparisons(table, *arguments):
+    return comparisons_of(compared(Gathered([table])), *arguments)
 
 
 def only(table, first, second):

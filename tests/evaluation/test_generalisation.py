@@ -3,7 +3,9 @@
 import pandas as pd
 import pytest
 
-from pipeline_lib.evaluation.generalisation import COLUMNS, generalisation
+from pipeline_lib.evaluation.gathering import Gathered
+from pipeline_lib.evaluation.generalisation import COLUMNS
+from pipeline_lib.evaluation.generalisation import generalisation as generalisation_of
 from pipeline_lib.evaluation.tables import KEYS
 
 
@@ -28,6 +30,10 @@ NOT_COUNTED = [
     row("test", "seen", "x", "b", 100.0, region="fat"),
     row("external", "seen", "w", "b", 100.0),
 ]
+
+
+def generalisation(table, *arguments):
+    return generalisation_of(Gathered([table]).cells, *arguments)
 
 
 def cell(table, group, parameters):

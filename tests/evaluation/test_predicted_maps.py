@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline_lib.errors import InputError
@@ -58,10 +59,13 @@ def test_values_are_those_of_the_core(tmp_path, maps):
 
 
 def test_slices_that_were_not_predicted_are_left_out(tmp_path, maps):
-    predictions = write(tmp_path / "p", maps[0])
-    predictions.index = predictions.index[lambda rows: (rows.index < 3) | (rows.index == 4)]
-    predictions.maps = predictions.maps[[0, 1, 2, 4]]
-    table = predicted_tissues(predictions, SLICES, {})
+    write(tmp_path / "p", maps[0])
+    kept = [0, 1, 2, 4]
+    for name in ("predictions.npy", "maps.npy"):
+        np.save(tmp_path / "p" / name, np.load(tmp_path / "p" / name)[kept])
+    index = pd.read_csv(tmp_path / "p/index.csv", dtype=str).iloc[kept]
+    index.to_csv(tmp_path / "p/index.csv", index=False)
+    table = predicted_tissues(Predictions(tmp_path / "p"), SLICES, {})
     fat = table[(table["tissue"] == "fat") & (table["source"] == "T1w")]
     assert (fat["n"] == maps[1] / 3).all()
 

@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from pipeline_lib.evaluation.statistics import COLUMNS, bootstrap_interval, summary
+from pipeline_lib.evaluation.gathering import Gathered
+from pipeline_lib.evaluation.statistics import COLUMNS, bootstrap_interval
+from pipeline_lib.evaluation.statistics import summary as summary_of
 from pipeline_lib.evaluation.tables import KEYS
 
 
@@ -25,6 +27,10 @@ def metrics(values, **changes):
         for pair, value in pairs.items()
     ]
     return pd.DataFrame(rows).assign(**changes)
+
+
+def summary(table, *arguments, **more):
+    return summary_of(Gathered([table]), *arguments, **more)
 
 
 def test_mean_and_sd_are_over_patients_of_all_folds():

@@ -4,15 +4,11 @@ import pandas as pd
 import pytest
 
 from pipeline_lib.errors import InputError
+from pipeline_lib.evaluation.gathering import Gathered
+from pipeline_lib.evaluation.merging import merge, rows_of
 from pipeline_lib.evaluation.predicted_maps import COLUMNS as MAP_COLUMNS
 from pipeline_lib.evaluation.scoring import Score
-from pipeline_lib.evaluation.tables import (
-    COLUMNS,
-    merged,
-    merged_maps,
-    merged_tissues,
-    metrics_table,
-)
+from pipeline_lib.evaluation.tables import COLUMNS, map_tables, metrics_table, tissue_tables
 
 
 def part(path, fold, patient, model="unet", pairs=(("T1w", "T2w"),), group="test"):
@@ -24,6 +20,23 @@ def part(path, fold, patient, model="unet", pairs=(("T1w", "T2w"),), group="test
     table = metrics_table(scores, "pelvis", "pelvis", model, fold, group, [])
     table.to_parquet(path, index=False)
     return path
+
+
+def merged(parts):
+    """Merge into files beside the parts; each system is read, which finds what is there twice."""
+    folder = parts[0].parent
+    systems = merge(parts, folder / "metrics.parquet", folder / "metrics.csv")
+    for system, places in systems.items():
+        Gathered(rows_of(folder / "metrics.parquet", system, places))
+    return pd.read_parquet(folder / "metrics.parquet")
+
+
+def merged_tissues(folders):
+    return pd.concat(tissue_tables(folders))
+
+
+def merged_maps(paths):
+    return pd.concat(map_tables(paths))
 
 
 def test_parts_are_merged_with_the_agreed_columns(tmp_path):

@@ -10,8 +10,9 @@ import torch
 
 from pipeline_lib.errors import InputError
 from pipeline_lib.slices.batch import Batch
-from pipeline_lib.slices.datasets import PairedSlices, UnpairedSlices, batches, shuffled
+from pipeline_lib.slices.datasets import PairedSlices, UnpairedSlices, batches
 from pipeline_lib.slices.selection import Channels, Selection
+from pipeline_lib.slices.shuffled import place_in_order
 from pipeline_lib.slices.store import PatientSlices
 from pipeline_lib.slices.unpair import shift_image
 from tests.training.stores import CONTRASTS, SLICES, write_dataset
@@ -36,7 +37,8 @@ def same(first, second):
 
 
 def test_an_epoch_reads_every_item_once_and_the_next_in_another_order():
-    first, second = ([shuffled(n, 7, seed=3) for n in range(k * 7, k * 7 + 7)] for k in (0, 1))
+    order = [place_in_order(number, 7, seed=3) for number in range(14)]
+    first, second = order[:7], order[7:]
     assert sorted(first) == sorted(second) == list(range(7))
     assert first != second
 
@@ -45,7 +47,7 @@ def test_an_epoch_reads_every_item_once_and_the_next_in_another_order():
 def test_a_run_taken_up_again_sees_the_batches_it_would_have_seen(folders, table, workers):
     for dataset in (
         PairedSlices(folders, 1, EVERY),
-        UnpairedSlices(folders, table, 1, list(CONTRASTS)),
+        UnpairedSlices(folders, [table], 1, list(CONTRASTS)),
     ):
         whole = list(batches(dataset, 0, 6, size=3, workers=0))
         rest = list(batches(dataset, 4, 6, size=3, workers=workers))
@@ -81,11 +83,11 @@ def test_a_pair_is_of_one_slice_of_one_patient(folders):
 
 
 def test_an_unpaired_sample_is_shifted_as_its_row_of_the_table_says(folders, table):
-    dataset = UnpairedSlices(folders, table, 0, list(CONTRASTS))
+    dataset = UnpairedSlices(folders, [table], 0, list(CONTRASTS))
     assert len(dataset) == 2 * SLICES * len(CONTRASTS)
     for number in range(len(dataset)):
         sample = dataset[number]
-        row = table.iloc[shuffled(number, len(dataset), 0)]
+        row = table.iloc[place_in_order(number, len(dataset), 0)]
         store = PatientSlices.open(folders[["sub-01", "sub-02"].index(row.patient)])
         contrast = list(CONTRASTS).index(row.contrast)
         assert sample.source_contrast == contrast != sample.target_contrasts[0]
@@ -98,16 +100,16 @@ def test_an_unpaired_sample_is_shifted_as_its_row_of_the_table_says(folders, tab
 
 def test_rows_that_are_not_kept_and_other_patients_are_never_read(folders, table):
     table["kept"] = (table["contrast"] == "T2w").astype(int)
-    dataset = UnpairedSlices(folders[:1], table, 0, list(CONTRASTS))
+    dataset = UnpairedSlices(folders[:1], [table], 0, list(CONTRASTS))
     assert len(dataset) == SLICES
     assert {dataset[number].source_contrast for number in range(20)} == {1}
     table["kept"] = 0
     with pytest.raises(InputError, match="keeps no slice"):
-        UnpairedSlices(folders, table, 0, list(CONTRASTS))
+        UnpairedSlices(folders, [table], 0, list(CONTRASTS))
 
 
 def test_unseen_contrasts_are_neither_shown_nor_asked_for(folders, table):
-    dataset = UnpairedSlices(folders, table, 0, ["PDw", "T1w"])
+    dataset = UnpairedSlices(folders, [table], 0, ["PDw", "T1w"])
     samples = [dataset[number] for number in range(40)]
     assert len(dataset) == 2 * SLICES * 2
     assert {sample.source_contrast for sample in samples} == {0, 2}
@@ -212,17 +214,17 @@ def test_what_is_held_is_of_every_patient(folders, table):
     with pytest.raises(ValueError, match="held of 1 patients for 2 folders"):
         PairedSlices(folders, 0, EVERY, [HELD])
     with pytest.raises(ValueError, match="held of 1 patients for 2 folders"):
-        UnpairedSlices(folders, table, 0, list(CONTRASTS), [HELD])
+        UnpairedSlices(folders, [table], 0, list(CONTRASTS), [HELD])
 
 
 def test_unpaired_samples_are_of_held_images_alone(folders, table):
     table[["shift_rows", "shift_columns"]] = 0
-    dataset = UnpairedSlices(folders, table, 0, list(CONTRASTS), [HELD, np.zeros_like(HELD)])
+    dataset = UnpairedSlices(folders, [table], 0, list(CONTRASTS), [HELD, np.zeros_like(HELD)])
     assert len(dataset) == HELD.sum()
     seen = {(patient, row, source) for patient, row, source, _ in shown(dataset, 2 * len(dataset))}
     assert seen == {(0, row, contrast) for row, contrast in np.argwhere(HELD).tolist()}
     with pytest.raises(InputError, match="keeps no slice"):
-        UnpairedSlices(folders, table, 0, list(CONTRASTS), [np.zeros_like(HELD)] * 2)
+        UnpairedSlices(folders, [table], 0, list(CONTRASTS), [np.zeros_like(HELD)] * 2)
 
 
 def test_workers_are_given_paths_and_what_is_held(folders):
@@ -246,7 +248,7 @@ def test_a_batch_splits_into_equal_parts_that_together_are_it(folders, parts):
 
 
 def test_a_batch_without_targets_splits_too(folders, table):
-    batch = next(batches(UnpairedSlices(folders, table, 1, list(CONTRASTS)), 0, 1, 4, 0))
+    batch = next(batches(UnpairedSlices(folders, [table], 1, list(CONTRASTS)), 0, 1, 4, 0))
     parts = batch.split(2)
     assert batch.targets is None and [part.targets for part in parts] == [None, None]
     assert torch.equal(torch.cat([part.source for part in parts]), batch.source)

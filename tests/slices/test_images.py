@@ -34,7 +34,7 @@ def test_an_honest_split_holds_all_images_of_its_patients_in_the_order_of_the_ta
     assert train[0].rows(0, 2).tolist() == list(range(SLICES))
     seen = read(folders, [*rows, *rows_of("sub-0", split="seen")], "seen")
     assert [images.slices.patient for images in seen] == ["sub-0"]
-    assert read(folders, rows, "validation") == []
+    assert len(read(folders, rows, "validation")) == 0
 
 
 def test_patients_of_other_parts_stay_closed(folders):
@@ -43,7 +43,7 @@ def test_patients_of_other_parts_stay_closed(folders):
         file.unlink()
     assert len(read(folders, rows, "train")) == 1
     with pytest.raises(InputError, match="missing"):
-        read(folders, rows, "test")
+        list(read(folders, rows, "test"))
 
 
 def test_rows_are_those_whose_images_of_all_contrasts_are_held(folders):

@@ -242,7 +242,7 @@ def test_the_images_of_a_leaked_split_are_read_as_they_were_drawn(tmp_path):
     split = {"leaked": "image", "train": 0.5, "patients": ["sub-01"]}
     rows = make_split(PATIENTS, {"sub-01": "head"}, split, seed=1, images=images)
     write_split(tmp_path / "split.csv", rows)
-    assert read_rows(tmp_path / "split.csv", 0) == rows
+    assert list(read_rows(tmp_path / "split.csv", 0)) == rows
     found = {part: ["sub-01"] for part in ("train", "test")}
     assert read_split(tmp_path / "split.csv", 0) == {**found, "validation": [], "seen": []}
     assert {row.anatomy for row in rows} == {"head"}

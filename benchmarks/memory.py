@@ -1,0 +1,160 @@
+"""Peak memory and seconds of every stage that sees all patients, by the number of patients.
+
+    python -m benchmarks.memory [--patients 100 1000 10000] [--stages evaluate ...] --output FILE.md
+
+Patients of 3 slices of 32 x 32 pixels in 3 contrasts: what grows is what is held of each patient.
+The first fold of a split in two: a tenth of the patients validates, half is tested. Each stage runs
+as its rule calls it, in a process of its own; its peak is that of its resident set, mapped pages of
+files included.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import describe
+from benchmarks.memory_cohort import NAME, PAIRS, ROOT, configuration, make_cohort, names
+
+# Runs a stage with arguments from a file: a single one may not be longer than 128 KiB.
+STAGE = """
+import json, runpy, sys
+sys.argv = json.load(open(sys.argv[1]))
+runpy.run_module(f"pipeline_lib.stages.{sys.argv[0]}", run_name="__main__")
+"""
+# Runs a command and tells its seconds and peak memory, its own alone.
+MEASURE = """
+import json, resource, subprocess, sys, time
+start = time.perf_counter()
+done = subprocess.run(sys.argv[1:], capture_output=True, text=True)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps({"status": done.returncode, "seconds": time.perf_counter() - start,
+                  "mib": used.ru_maxrss / 1024, "told": (done.stdout + done.stderr)[-4000:]}))
+"""
+Call = tuple[str, str, dict[str, Any], list[str]]
+
+
+def calls(patients: int) -> Iterator[Call]:
+    """Give each stage in the order in which they run: row, stage, options, other arguments."""
+    found = configuration()
+    seed, [experiment] = found["seed"], found["experiments"].values()
+    everyone = names(patients)
+    stores = [f"results/slices/{NAME}/{patient}" for patient in everyone]
+    fold = ["--split", f"results/split/{NAME}.csv", "--fold", "0"]
+    of_fold = ["--slices", *stores, *fold]
+    split = {"folds": 2, "validation": max(1, patients // 10)}
+    own = {"patients": everyone, "anatomies": {name: name for name in everyone}, "seed": seed}
+    yield "split", "split", {**own, "split": split}, ["--output", f"results/split/{NAME}.csv"]
+    leaked = {**own, "split": {"leaked": "image", "train": 0.5}}
+    yield "split (leaked)", "split", leaked, ["--slices", *stores, "--output", "results/leaked.csv"]
+    unpaired = f"results/unpair/{NAME}.csv"
+    yield (
+        "unpair", "unpair", {"unpairing": experiment["unpairing"], "seed": seed},
+        ["--slices", *stores, "--output", unpaired],
+    )  # fmt: skip
+    for model in ("unet", "simko"):
+        few = {key: 4 for key in found["models"][model] if key.endswith("steps")}
+        options = {
+            "seed": seed, "experiment": NAME, "model": {**found["models"][model], **few},
+            "pairs": PAIRS, "unseen": [],
+        }  # fmt: skip
+        trained = f"{NAME}/{model}/fold-0"
+        arguments = [*of_fold, "--code", "none", "--checkpoints", f"results/checkpoints/{trained}"]
+        arguments += ["--output", f"results/train/{trained}"]
+        arguments += ["--unpaired", unpaired] if model == "simko" else []
+        yield f"train ({model})", f"train_{model}", options, arguments
+        arguments = [*of_fold, "--model", f"results/train/{trained}"]
+        arguments += ["--output", f"results/predict/{trained}"]
+        yield f"predict ({model})", "predict", {}, arguments
+        options = {
+            "experiment": NAME, "dataset": NAME, "pairs": PAIRS, "unseen": [], "paper": None,
+            "model": model,
+        }  # fmt: skip
+        arguments = [*of_fold, "--predictions", f"results/predict/{trained}"]
+        arguments += ["--output", f"results/evaluate/{trained}.parquet"]
+        yield f"evaluate ({model})", "evaluate", options, arguments
+    options = {**options, "seed": seed, "signal": "exact"}
+    registered = [f"results/register/{NAME}/{patient}" for patient in everyone]
+    baselines = f"results/evaluate_baselines/{NAME}/fold-0.parquet"
+    arguments = [*of_fold, "--registered", *registered, "--output", baselines]
+    yield "evaluate_baselines", "evaluate_baselines", options, arguments
+    trained = f"{NAME}/simko/fold-0"
+    arguments = [*of_fold, "--model", f"results/train/{trained}"]
+    arguments += ["--output", f"results/decide/{trained}.csv"]
+    yield "decide", "decide", {"seed": seed, "signal": "exact"}, arguments
+    maps = [f"results/fit_maps/{NAME}/{patient}" for patient in everyone]
+    options = {"experiment": NAME, "model": "simko", "fold": 0}
+    arguments = [*of_fold[:-2], "--predictions", f"results/predict/{trained}", "--maps", *maps]
+    arguments += ["--output", f"results/map_tissues/{trained}.csv"]
+    yield "map_tissues", "map_tissues", options, arguments
+    models = ["unet", "simko"]
+    parts = [baselines, *(f"results/evaluate/{NAME}/{model}/fold-0.parquet" for model in models)]
+    options = {"seed": seed, "evaluate": found["evaluate"], "experiments": {NAME: models}}
+    arguments = ["--parts", *parts, "--maps", *maps]
+    arguments += ["--map-tables", f"results/map_tissues/{trained}.csv"]
+    yield "evaluation", "evaluation", options, [*arguments, "--output", "results/evaluation"]
+    dataset = {
+        "kind": "virtual", "sessions": {patient: patient for patient in everyone},
+        "contrasts": list(found["datasets"][NAME]["contrasts"]), "reference": "PDw",
+    }  # fmt: skip
+    shown = {"dataset": NAME, "folds": 2, "models": models, "pairs": PAIRS, "paper": "simko2021"}
+    options = {
+        "seed": seed, "configuration": found, "datasets": {NAME: dataset},
+        "experiments": {NAME: shown},
+    }  # fmt: skip
+    arguments = ["--results", "results", "--output", "results/report.html"]
+    yield "report", "report", options, arguments
+
+
+def measured(folder: Path, stage: str, options: dict[str, Any], arguments: list[str]) -> Any:
+    """Run a stage in the folder of a cohort: its seconds, its peak, what it said."""
+    path = folder / "arguments.json"
+    path.write_text(json.dumps([stage, "--options", json.dumps(options), *arguments]))
+    command = [sys.executable, "-c", MEASURE, sys.executable, "-c", STAGE, str(path)]
+    environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, cwd=folder, env=environment
+    )
+    return json.loads(done.stdout)
+
+
+def main() -> None:
+    """Run all stages for each number of patients, and write a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--patients", type=int, nargs="+", default=[100, 1000, 10_000])
+    parser.add_argument("--output", type=Path, help="Markdown file; printed besides")
+    arguments = parser.parse_args()
+    peaks: dict[str, list[str]] = {}
+    for patients in arguments.patients:
+        with tempfile.TemporaryDirectory() as folder:
+            make_cohort(Path(folder), patients)
+            for row, stage, options, words in calls(patients):
+                found = measured(Path(folder), stage, options, words)
+                cell = f"{found['mib']:.0f}, {found['seconds']:.0f} s"
+                if found["status"]:
+                    cell = "failed: " + found["told"].strip().splitlines()[-1]
+                print(f"{patients:,} patients, {row}: {cell}", flush=True)
+                peaks.setdefault(row, []).append(cell)
+            page = Path(folder) / "results/report.html"
+            if page.exists():
+                size = f"{page.stat().st_size / 1e6:.1f} MB"
+                peaks.setdefault("the page itself", []).append(size)
+    heads = "".join(f" {patients:,} patients |" for patients in arguments.patients)
+    lines = [f"| | {heads.strip()}", "|---" * (1 + len(arguments.patients)) + "|"]
+    lines += [f"| `{row}` | {' | '.join(cells)} |" for row, cells in peaks.items()]
+    text = (
+        "# Peak memory of the stages that see all patients\n\n`python -m benchmarks.memory`: MiB "
+        "and seconds of each stage. Patients of 3 slices of 32 x 32 pixels in 3 contrasts; half "
+        f"of them are tested, a tenth validates.\n\nMachine: {describe()}\n\n" + "\n".join(lines)
+    )
+    print(text)
+    if arguments.output:
+        arguments.output.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
