@@ -1,18 +1,20 @@
 """Reads what a run left under its results folder; what is optional and absent comes back empty."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from pipeline_lib.batches import folders_by_name
 from pipeline_lib.errors import InputError
 from pipeline_lib.evaluation.predictions import Predictions
 from pipeline_lib.files import read_json
 from pipeline_lib.quantify.derivatives import read_map
+from pipeline_lib.report.patient_values import looked_at
 from pipeline_lib.report.request import Dataset, Experiment, Run
 from pipeline_lib.slices.store import PatientSlices
 
@@ -48,6 +50,7 @@ BIAS_KEYS = ["session", "contrast", "tissue", "n", "cv_raw", "cv_corrected"]
 SPLIT_KEYS = ["fold", "patient", "anatomy", "split", "slice", "contrast"]
 LOSS_KEYS = ["phase", "step", "seconds", "name", "value"]
 TIME_KEYS = ["contrast", "sequence", "te", "tr", "ti", "te_last", "shape", "spacing", "session"]
+ROWS_AT_ONCE = 2**16
 TEXT = frozenset(
     [
         "experiment", "dataset", "model", "patient", "session", "anatomy", "source", "target",
@@ -77,15 +80,17 @@ class Evaluated:
         Means over held-out patients, and over those of another dataset, with their intervals;
         columns `SUMMARY_KEYS`.
     metrics
-        One value a patient, pair, region and metric, of all groups (`test`, `seen`, `external`);
-        columns `METRIC_KEYS`.
+        One value a patient and pair, of what the page looks at patient by patient: NRMSE and PSNR
+        over the body in the group `test`, and a paper's own formula in all groups (`test`, `seen`,
+        `external`). Columns `METRIC_KEYS`, text as categories in alphabetical order.
     generalisation
         Means over patients of seen and unseen anatomy and parameters; columns
         `GENERALISATION_KEYS`.
     comparisons
         Paired comparisons of systems over patients; columns `COMPARISON_KEYS`.
     maps
-        Tissue values in the maps that models predict; columns `MAP_KEYS`, times in seconds.
+        Tissue values in the maps that models predict, those of all sources pooled; columns
+        `MAP_KEYS`, times in seconds.
     tissues
         Least-squares values a patient and tissue; columns `TISSUE_KEYS`, times in seconds.
     """
@@ -129,7 +134,7 @@ class Results:
             external=_table(folder / "external.csv", SUMMARY_KEYS),
             generalisation=_table(folder / "generalisation.csv", GENERALISATION_KEYS),
             comparisons=_table(folder / "comparisons.csv", COMPARISON_KEYS),
-            maps=_table(folder / "maps.csv", MAP_KEYS),
+            maps=_table(folder / "maps.csv", MAP_KEYS, {"source": "all"}),
             tissues=_table(folder / "tissues.csv", TISSUE_KEYS),
         )
 
@@ -250,24 +255,36 @@ def _json_or_empty(path: Path) -> dict[str, Any]:
 def _metrics(path: Path) -> pd.DataFrame:
     if not path.exists():
         return pd.DataFrame(columns=METRIC_KEYS)
-    return _with_columns(pd.read_parquet(path), path, METRIC_KEYS)
+    _with_columns(pd.DataFrame(columns=pq.read_schema(path).names), path, METRIC_KEYS)
+    return looked_at(path, METRIC_KEYS)
 
 
-def _table(path: Path, columns: list[str]) -> pd.DataFrame:
+def _table(path: Path, columns: list[str], wanted: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Read a CSV; of many rows those alone that have these values in these columns."""
     if not path.exists():
         return pd.DataFrame(columns=columns)
     numbers = [name for name in columns if name not in TEXT]
     try:
         # Names stay text: a patient may be called 001, a tissue NA.
-        table = pd.read_csv(
+        pieces = pd.read_csv(
             path,
+            chunksize=ROWS_AT_ONCE,
             dtype={name: str for name in columns if name in TEXT},
             keep_default_na=False,
             na_values={name: ["", "nan", "NaN"] for name in numbers},
         )
+        with pieces:
+            kept = [_having(_with_columns(piece, path, columns), wanted or {}) for piece in pieces]
+        table = pd.concat(kept, ignore_index=True)
     except (ValueError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is no table ({error}); delete it and run again.") from None
-    return _with_columns(table, path, columns)
+    return table
+
+
+def _having(table: pd.DataFrame, wanted: Mapping[str, str]) -> pd.DataFrame:
+    for name, value in wanted.items():
+        table = table[table[name] == value]
+    return table
 
 
 def _with_columns(table: pd.DataFrame, path: Path, columns: list[str]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pandas as pd
 from pipeline_lib.report.numbers import mean_and_sd, number
 from pipeline_lib.report.papers.published import SIMKO_TABLE_1, SIMKO_TABLE_3
 from pipeline_lib.report.request import Dataset, Experiment
-from pipeline_lib.report.tables import Cell, Table, leaked_caption, numeric, words
+from pipeline_lib.report.tables import Cell, Table, csv_of, leaked_caption, numeric, words
 
 PARAMETER_UNITS = {"PD": "", "T1": "s", "T2": "s"}
 # In per cent; a value with a larger Cramér-Rao bound is greyed.
@@ -87,6 +87,7 @@ def tissue_table(
                 *beside,
             )
         )
+    csv, left_out = csv_of(rows, "evaluation/tissues.csv")
     return Table(
         name=f"tissues-{dataset.name}",
         caption=(
@@ -94,13 +95,14 @@ def tissue_table(
             "over patients, with the mean error below where the truth is known. Bound: the "
             "Cramér-Rao bound of one voxel as a share of the value, median over patients. Mean: "
             "of its voxels, with their SD below; both are means over patients, as is the truth."
+            + left_out
         ),
         columns=(
             "Tissue", "Voxels", "Median", "Bound (%)", "Mean", "Truth", "Literature",
             *(("Simkó 2021, LSQ",) if beside_simko else ()),
         ),
         rows=tuple(body),
-        csv=rows.to_csv(index=False),
+        csv=csv,
     )  # fmt: skip
 
 
@@ -168,15 +170,16 @@ def flags_table(dataset: Dataset, counts: pd.DataFrame) -> Table | None:
                 Cell(share_words(int(ended[way]), total), float(ended[way] / total)) for way in ways
             ]
             body.append((words(tissue), Cell(f"{total:,.0f}", float(total)), *shares))
+    csv, left_out = csv_of(counts, f"fit_maps/{dataset.name}")
     return Table(
         name=f"map-flags-{dataset.name}",
         caption=(
             f"How the fits ended, as shares of the voxels, {counts['patient'].nunique()} "
-            "patients together; whole tissues, their rims included."
+            "patients together; whole tissues, their rims included." + left_out
         ),
         columns=("Tissue", "Voxels", *(way.capitalize() for way in ways)),
         rows=tuple(body),
-        csv=counts.to_csv(index=False),
+        csv=csv,
     )
 
 
@@ -210,16 +213,18 @@ def maps_table(experiment: Experiment, maps: pd.DataFrame, tissues: pd.DataFrame
                 *(_value(group[group["model"] == model]) for model in models),
             )
         )
+    csv, left_out = csv_of(rows, "evaluation/maps.csv")
     return Table(
         name=f"maps-{experiment.name}",
         caption=(
             f"{leaked_caption(experiment)}Median over the voxels of a tissue, then mean ± SD over "
             f"the {len(tested)} test patients, with the mean relative error below where the truth "
             "is known. Least squares has all contrasts of a patient, a model one at a time."
+            + left_out
         ),
         columns=("Tissue", "Truth", "Least squares", *models),
         rows=tuple(body),
-        csv=rows.to_csv(index=False),
+        csv=csv,
     )
 
 

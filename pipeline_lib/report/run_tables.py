@@ -6,7 +6,7 @@ import pandas as pd
 
 from pipeline_lib.report.origin import RuleCost
 from pipeline_lib.report.request import Dataset, Experiment
-from pipeline_lib.report.tables import Cell, Table, numeric, words
+from pipeline_lib.report.tables import MOST_ROWS, Cell, Table, csv_of, numeric, words
 
 SPLITS = ("train", "validation", "test")
 HOUR = 3600  # seconds
@@ -40,12 +40,15 @@ def contrasts_table(dataset: Dataset, sequences: pd.DataFrame) -> Table:
                 *(_span(rows[name]) for name in ("te", "tr", "ti")),
             )
         )
+    own = sequences.drop(columns=["shape", "spacing"])
+    csv, left_out = csv_of(own, f"check_scans/{dataset.name}")
     return Table(
         name=f"contrasts-{dataset.name}",
-        caption="Contrasts as read from the scans; the others are registered to the reference.",
+        caption="Contrasts as read from the scans; the others are registered to the reference."
+        + left_out,
         columns=("Contrast", "Sequence", "TE (s)", "TR (s)", "TI (s)"),
         rows=tuple(body),
-        csv=sequences.drop(columns=["shape", "spacing"]).to_csv(index=False),
+        csv=csv,
     )
 
 
@@ -59,25 +62,30 @@ def _span(values: pd.Series) -> Cell:
 
 
 def split_table(experiment: Experiment, split: pd.DataFrame) -> Table | None:
-    """Patients by folds: who is in training, validation and test."""
+    """Patients by folds: who is in training, validation and test; of many the first."""
     if split.empty:
         return None
     folds = sorted(set(split["fold"]))
+    patients = list(dict.fromkeys(split["patient"]))
+    shown = split[split["patient"].isin(patients[:MOST_ROWS])]
     body = [
-        (words(patient), *(words(_places(split, patient, fold)) for fold in folds))
-        for patient in dict.fromkeys(split["patient"])
+        (words(patient), *(words(_places(shown, patient, fold)) for fold in folds))
+        for patient in patients[:MOST_ROWS]
     ]
+    csv, left_out = csv_of(split, f"split/{experiment.name}.csv")
     caption = "Patients were split before anything else; nobody is in two splits of a fold."
     if experiment.leaked:
         caption = f"{experiment.leaked_words.capitalize()}."
     elif experiment.seen:
         caption += " Those seen are training patients that were predicted too, to compare."
+    if len(patients) > MOST_ROWS:
+        caption += f" Shown are {MOST_ROWS} of {len(patients):,} patients."
     return Table(
         name=f"split-{experiment.name}",
-        caption=caption,
+        caption=caption + left_out,
         columns=("Patient", *(f"Fold {fold}" for fold in folds)),
         rows=tuple(body),
-        csv=split.to_csv(index=False),
+        csv=csv,
     )
 
 
@@ -105,7 +113,7 @@ def split_words(split: pd.DataFrame) -> str:
 
 
 def registration_table(dataset: Dataset, registrations: pd.DataFrame) -> Table | None:
-    """Sessions and contrasts with their residuals in mm, the worst first."""
+    """Sessions and contrasts with their residuals in mm, the worst first; of many these alone."""
     rows = registrations[registrations["contrast"] != dataset.reference]
     if rows.empty:
         return None
@@ -119,16 +127,20 @@ def registration_table(dataset: Dataset, registrations: pd.DataFrame) -> Table |
             numeric(row["residual_p95_mm"], 2),
             words(row["residual_kind"]),
         )
-        for row in rows.to_dict("records")
+        for row in rows.head(MOST_ROWS).to_dict("records")
     ]
+    caption = "Residual distance over the body after registration, worst first."
+    if len(rows) > MOST_ROWS:
+        caption += f" Shown are {MOST_ROWS} of {len(rows):,}."
+    csv, left_out = csv_of(rows, f"register/{dataset.name}")
     return Table(
         name=f"registration-{dataset.name}",
-        caption="Residual distance over the body after registration, worst first.",
+        caption=caption + left_out,
         columns=(
             "Session", "Contrast", "Transform", "Residual (mm)", "95th percentile (mm)", "Against",
         ),
         rows=tuple(body),
-        csv=rows.to_csv(index=False),
+        csv=csv,
     )  # fmt: skip
 
 
@@ -160,18 +172,19 @@ def bias_table(dataset: Dataset, bias: pd.DataFrame) -> Table | None:
                 Cell(f"{lower} of {len(rows)}", lower / len(rows)),
             )
         )
+    csv, left_out = csv_of(bias, f"bias_quality/{dataset.name}")
     return Table(
         name=f"bias-{dataset.name}",
         caption=(
             "Coefficient of variation within tissues, before and after bias correction, mean over "
-            "sessions; an uneven coil raises it, so lower is better."
+            "sessions; an uneven coil raises it, so lower is better." + left_out
         ),
         columns=(
             "Contrast", "Tissue", "Raw (%)", "Corrected (%)", "Change (% points)",
             "Sessions that got lower",
         ),
         rows=tuple(body),
-        csv=bias.to_csv(index=False),
+        csv=csv,
     )  # fmt: skip
 
 

@@ -22,6 +22,10 @@ from pipeline_lib.report.verdict import (
     winner,
 )
 
+# A page of any number of patients stays small: rows that a table shows, and that its CSV holds.
+MOST_ROWS = 100
+MOST_IN_CSV = 1000
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -71,6 +75,26 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     csv: str
+
+
+def csv_of(rows: pd.DataFrame, place: str) -> tuple[str, str]:
+    """Give the CSV of a table that grows with the patients, and what its caption says of it.
+
+    Parameters
+    ----------
+    rows
+        All rows; of very many the first are taken.
+    place
+        Where all of them are, within the results folder.
+
+    Returns
+    -------
+        The second is empty if nothing is left out.
+    """
+    said = ""
+    if len(rows) > MOST_IN_CSV:
+        said = f" The CSV has {MOST_IN_CSV:,} of {len(rows):,} rows; all lie in {place}."
+    return rows.head(MOST_IN_CSV).to_csv(index=False), said
 
 
 def name_cell(model: str) -> Cell:
