@@ -1,6 +1,6 @@
 """Peak memory and seconds of every stage that sees all patients, by the number of patients.
 
-    python -m benchmarks.memory [--patients 100 1000 10000] [--stages evaluate ...] --output FILE.md
+    python -m benchmarks.memory [--patients 100 1000 10000] [--without decide ...] --output FILE.md
 
 Patients of 3 slices of 32 x 32 pixels in 3 contrasts: what grows is what is held of each patient.
 A tenth of the patients validates; half is tested, but not more than 2,000, as each takes a second.
@@ -127,13 +127,15 @@ def main() -> None:
     """Run all stages for each number of patients, and write a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--patients", type=int, nargs="+", default=[100, 1000, 10_000])
+    parser.add_argument("--without", nargs="*", default=[], help="rows that no stage needs")
     parser.add_argument("--output", type=Path, help="Markdown file; printed besides")
     arguments = parser.parse_args()
     peaks: dict[str, list[str]] = {}
     for patients in arguments.patients:
         with tempfile.TemporaryDirectory() as folder:
             make_cohort(Path(folder), patients)
-            for row, stage, options, words in calls(patients):
+            asked = (call for call in calls(patients) if call[0] not in arguments.without)
+            for row, stage, options, words in asked:
                 found = measured(Path(folder), stage, options, words)
                 cell = f"{found['mib']:.0f}, {found['seconds']:.0f} s"
                 if found["status"]:

@@ -40,7 +40,7 @@ class Images:
         return np.flatnonzero(self.held[:, list(contrasts)].all(axis=1))
 
 
-class Part(Lazily[int, Images]):
+class Part(Lazily[tuple[Path, np.ndarray | None], Images]):
     """The patients of one part of a fold, opened one at a time, in the table's order.
 
     Parameters
@@ -53,10 +53,12 @@ class Part(Lazily[int, Images]):
 
     def __init__(self, folders: Iterable[Path], held: Iterable[np.ndarray | None]) -> None:
         self.folders, self.held = tuple(folders), tuple(held)
-        super().__init__(range(len(self.folders)), self._open)
+        super().__init__(zip(self.folders, self.held, strict=True), _opened)
 
-    def _open(self, place: int) -> Images:
-        return Images(PatientSlices.open(self.folders[place]), self.held[place])
+
+def _opened(patient: tuple[Path, np.ndarray | None]) -> Images:
+    folder, held = patient
+    return Images(PatientSlices.open(folder), held)
 
 
 def read_images(folders: Listing[Path], split: Path, fold: int, part: str) -> Part:

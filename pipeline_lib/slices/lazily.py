@@ -1,8 +1,8 @@
 """Items that are made when they are asked for: of many patients, few are open at once."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from collections.abc import Sequence as Listing
-from functools import lru_cache
 from typing import Generic, TypeVar, overload
 
 Key = TypeVar("Key")
@@ -27,12 +27,8 @@ class Lazily(Listing[Item], Generic[Key, Item]):
 
     def __init__(self, keys: Iterable[Key], make: Callable[[Key], Item], kept: int = 1) -> None:
         self.keys = tuple(keys)
-
-        @lru_cache(maxsize=kept)
-        def at(place: int) -> Item:
-            return make(self.keys[place])
-
-        self._at = at
+        self._make, self._most = make, kept
+        self._kept: OrderedDict[int, Item] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -46,3 +42,11 @@ class Lazily(Listing[Item], Generic[Key, Item]):
     def __getitem__(self, place: int | slice) -> Item | Listing[Item]:
         places = range(len(self.keys))[place]
         return self._at(places) if isinstance(places, int) else [self._at(at) for at in places]
+
+    def _at(self, place: int) -> Item:
+        if place not in self._kept:
+            while len(self._kept) >= self._most:
+                self._kept.popitem(last=False)
+            self._kept[place] = self._make(self.keys[place])
+        self._kept.move_to_end(place)
+        return self._kept[place]
