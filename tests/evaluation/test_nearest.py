@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipeline_lib.evaluation import nearest
 from pipeline_lib.evaluation.likeness import seen_in_training
 from pipeline_lib.evaluation.nearest import NearestCopy, block_means
 from pipeline_lib.signal.sequences import Sequence
@@ -85,3 +86,14 @@ def test_block_means_by_hand():
     odd = block_means(np.ones((1, 65, 64)))
     assert odd.reshape(33, 32)[-1] == pytest.approx(0.5)  # filled up with zeros
     assert block_means(np.ones((1, 20, 24))).shape == (1, 20 * 24)
+
+
+def test_of_many_training_slices_some_of_each_patient_are_searched(monkeypatch):
+    training = [distinct(f"sub-00{number}", noise=0) for number in range(4)]
+    monkeypatch.setattr(nearest, "MOST_SLICES", 8)
+    copies = NearestCopy([Images(slices) for slices in training])
+    assert len(copies.rows) == 8
+    assert np.bincount(copies.patients).tolist() == [2, 2, 2, 2]
+    answer = copies.answer(training[1])(0, 1)
+    stacked = [training[p].images[r, 1] for p, r in zip(copies.patients, copies.rows, strict=True)]
+    assert all(any(np.array_equal(image, other) for other in stacked) for image in answer)
