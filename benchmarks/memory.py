@@ -20,12 +20,6 @@ from typing import Any
 from benchmarks.machine import describe
 from benchmarks.memory_cohort import NAME, PAIRS, ROOT, configuration, make_cohort, names
 
-# Runs a stage with arguments from a file: a single one may not be longer than 128 KiB.
-STAGE = """
-import json, runpy, sys
-sys.argv = json.load(open(sys.argv[1]))
-runpy.run_module(f"pipeline_lib.stages.{sys.argv[0]}", run_name="__main__")
-"""
 # Runs a command and tells its seconds and peak memory, its own alone.
 MEASURE = """
 import json, resource, subprocess, sys, time
@@ -48,10 +42,12 @@ def calls(patients: int) -> Iterator[Call]:
     fold = ["--split", f"results/split/{NAME}.csv", "--fold", "0"]
     of_fold = ["--slices", *stores, *fold]
     split = {"validation": patients // 10, "test": min(patients // 2, MOST_TESTED)}
-    own = {"patients": everyone, "anatomies": {name: name for name in everyone}, "seed": seed}
-    yield "split", "split", {**own, "split": split}, ["--output", f"results/split/{NAME}.csv"]
-    leaked = {**own, "split": {"leaked": "image", "train": 0.5}}
-    yield "split (leaked)", "split", leaked, ["--slices", *stores, "--output", "results/leaked.csv"]
+    listed = ["--patients", f"results/patients/{NAME}.json"]
+    arguments = [*listed, "--output", f"results/split/{NAME}.csv"]
+    yield "split", "split", {"seed": seed, "split": split}, arguments
+    leaked = {"seed": seed, "split": {"leaked": "image", "train": 0.5}}
+    arguments = [*listed, "--slices", *stores, "--output", "results/leaked.csv"]
+    yield "split (leaked)", "split", leaked, arguments
     unpaired = f"results/unpair/{NAME}.csv"
     yield (
         "unpair", "unpair", {"unpairing": experiment["unpairing"], "seed": seed},
@@ -79,7 +75,7 @@ def calls(patients: int) -> Iterator[Call]:
         arguments += ["--output", f"results/evaluate/{trained}.parquet"]
         yield f"evaluate ({model})", "evaluate", options, arguments
     options = {**options, "seed": seed, "signal": "exact"}
-    registered = [f"results/register/{NAME}/{patient}" for patient in everyone]
+    registered = [f"results/quality/{NAME}/{patient}" for patient in everyone]
     baselines = f"results/evaluate_baselines/{NAME}/fold-0.parquet"
     arguments = [*of_fold, "--registered", *registered, "--output", baselines]
     yield "evaluate_baselines", "evaluate_baselines", options, arguments
@@ -98,24 +94,21 @@ def calls(patients: int) -> Iterator[Call]:
     arguments = ["--parts", *parts, "--maps", *maps]
     arguments += ["--map-tables", f"results/map_tissues/{trained}.csv"]
     yield "evaluation", "evaluation", options, [*arguments, "--output", "results/evaluation"]
-    dataset = {
-        "kind": "virtual", "sessions": {patient: patient for patient in everyone},
-        "contrasts": list(found["datasets"][NAME]["contrasts"]), "reference": "PDw",
-    }  # fmt: skip
+    contrasts = list(found["datasets"][NAME]["contrasts"])
+    dataset = {"kind": "virtual", "contrasts": contrasts, "reference": "PDw"}
     shown = {"dataset": NAME, "folds": 1, "models": models, "pairs": PAIRS, "paper": "simko2021"}
     options = {
         "seed": seed, "configuration": found, "datasets": {NAME: dataset},
         "experiments": {NAME: shown},
     }  # fmt: skip
-    arguments = ["--results", "results", "--output", "results/report.html"]
+    arguments = ["--results", "results", *listed, "--output", "results/report.html"]
     yield "report", "report", options, arguments
 
 
 def measured(folder: Path, stage: str, options: dict[str, Any], arguments: list[str]) -> Any:
     """Run a stage in the folder of a cohort: its seconds, its peak, what it said."""
-    path = folder / "arguments.json"
-    path.write_text(json.dumps([stage, "--options", json.dumps(options), *arguments]))
-    command = [sys.executable, "-c", MEASURE, sys.executable, "-c", STAGE, str(path)]
+    command = [sys.executable, "-c", MEASURE, sys.executable, "-m", f"pipeline_lib.stages.{stage}"]
+    command += ["--options", json.dumps(options), *arguments]
     environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
     done = subprocess.run(
         command, capture_output=True, text=True, check=True, cwd=folder, env=environment

@@ -30,7 +30,7 @@ CONTRASTS = ("T2w75", "T1w400", "PDw")
 TISSUES = {1: "fat", 2: "muscle"}
 TRUTH = {"PD": (0.9, 0.8), "T1": (0.382, 1.412), "T2": (0.068, 0.05)}
 PAIRS = [[source, target] for source in CONTRASTS for target in CONTRASTS if source != target]
-QUALITY = ("register", "segment", "bias_quality")
+PICTURES = ("register", "correct_bias", "segment")
 
 
 def configuration() -> dict[str, Any]:
@@ -70,16 +70,15 @@ def make_cohort(folder: Path, patients: int) -> None:
     first, *others = names(patients)
     _first_patient(results, first, sequences)
     for patient in others:
-        for stage in ("slices", "fit_maps", "register", "check_scans", *QUALITY[1:]):
+        for stage in ("slices", "fit_maps", "quality", "check_scans"):
             _linked(results / stage / NAME, first, patient)
+    path = results / "patients" / f"{NAME}.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({patient: patient for patient in names(patients)}))
 
 
 def _linked(folder: Path, first: str, patient: str) -> None:
     """Give a patient the files of the first: links, or where they name it, files of its own."""
-    single = folder / f"{first}.json"
-    if single.exists():
-        (folder / f"{patient}.json").write_text(single.read_text().replace(first, patient))
-        return
     for path in (folder / first).rglob("*"):
         own = folder / patient / str(path.relative_to(folder / first)).replace(first, patient)
         if path.is_dir():
@@ -145,20 +144,19 @@ def _write_quality(
         name: {**sequence.to_mapping(), "shape": [SIZE, SIZE, SLICES], "spacing": [1.0, 1.0, 5.0]}
         for name, sequence in sequences.items()
     }
-    path = results / "check_scans" / NAME / f"{patient}.json"
+    path = results / "check_scans" / NAME / patient / "scans.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(checked))
-    for stage in QUALITY:
-        folder = results / stage / NAME / patient
-        folder.mkdir(parents=True)
+    folder = results / "quality" / NAME / patient
+    folder.mkdir(parents=True)
+    for stage in PICTURES:
         picture = random.integers(0, 255, (60, 180, 3), dtype=np.uint8)
-        Image.fromarray(picture).save(folder / "quality.png")
+        Image.fromarray(picture).save(folder / f"{stage}.png")
     registered = {
         name: {"transform": "rigid", "residual_mm": random.uniform(), "residual_kind": "estimated"}
         for name in sequences
     }
-    path = results / "register" / NAME / patient / "registration.json"
-    path.write_text(json.dumps(registered))
+    (folder / "registration.json").write_text(json.dumps(registered))
     rows = [(name, of, 500, 0.15, 0.06) for name in sequences for of in TISSUES.values()]
     table = pd.DataFrame(rows, columns=["contrast", "tissue", "n", "cv_raw", "cv_corrected"])
-    table.to_csv(results / "bias_quality" / NAME / patient / "bias.csv", index=False)
+    table.to_csv(folder / "bias.csv", index=False)

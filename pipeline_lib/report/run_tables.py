@@ -132,7 +132,7 @@ def registration_table(dataset: Dataset, registrations: pd.DataFrame) -> Table |
     caption = "Residual distance over the body after registration, worst first."
     if len(rows) > MOST_ROWS:
         caption += f" Shown are {MOST_ROWS} of {len(rows):,}."
-    csv, left_out = csv_of(rows, f"register/{dataset.name}")
+    csv, left_out = csv_of(rows, f"quality/{dataset.name}")
     return Table(
         name=f"registration-{dataset.name}",
         caption=caption + left_out,
@@ -172,7 +172,7 @@ def bias_table(dataset: Dataset, bias: pd.DataFrame) -> Table | None:
                 Cell(f"{lower} of {len(rows)}", lower / len(rows)),
             )
         )
-    csv, left_out = csv_of(bias, f"bias_quality/{dataset.name}")
+    csv, left_out = csv_of(bias, f"quality/{dataset.name}")
     return Table(
         name=f"bias-{dataset.name}",
         caption=(

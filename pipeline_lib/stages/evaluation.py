@@ -36,7 +36,11 @@ def main() -> None:
     parser = stage_parser(__doc__)
     parser.add_argument("--parts", type=Path, nargs="+", required=True, help="Parquet files")
     parser.add_argument(
-        "--maps", type=Path, nargs="*", default=[], help="folders of maps, {dataset}/{patient}"
+        "--maps",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="folders of patients' maps",
     )
     parser.add_argument(
         "--map-tables", type=Path, nargs="*", default=[], help="CSV files of predicted maps"

@@ -23,15 +23,15 @@ def main() -> None:
 
     options = arguments.options
     patients = list(dict.fromkeys(read_json(arguments.patients).values()))
-    # Every patient is taken for its own anatomy.
-    asked = (patients, {}, options["split"], options["seed"])
+    anatomies: dict[str, str] = {}  # every patient is taken for its own
+    split, seed = options["split"], options["seed"]
     rows: Iterable[SplitRow]
-    if is_leaked(options["split"]):
+    if is_leaked(split):
         stores = opened(arguments.slices)
         images = {store.patient: (len(store), tuple(store.contrasts)) for store in stores}
-        rows = leaked_rows(*asked, images)
+        rows = leaked_rows(patients, anatomies, split, seed, images)
     else:
-        rows = make_split(*asked)
+        rows = make_split(patients, anatomies, split, seed)
     write_split(arguments.output, counted(rows))
 
 

@@ -1,10 +1,10 @@
 """What stages hold of the patients: few open at a time, and no more memory for more of them."""
 
 import json
-import runpy
 import subprocess
 import sys
 import weakref
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +53,7 @@ def test_few_patients_are_open_at_a_time_in_every_stage(tmp_path, monkeypatch, m
     found = {}
     for row, stage, options, arguments in calls(PATIENTS):
         monkeypatch.setattr(sys, "argv", [stage, "--options", json.dumps(options), *arguments])
-        runpy.run_module(f"pipeline_lib.stages.{stage}", run_name="__main__")
+        import_module(f"pipeline_lib.stages.{stage}").main()
         found[row] = most_open()
     assert len(found) == 14
     assert {row: count for row, count in found.items() if count > FEW} == {}
