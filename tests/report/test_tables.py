@@ -1,9 +1,12 @@
 """The tables of an experiment: who is ranked in them, and what is told of whom."""
 
+import pandas as pd
+
 from pipeline_lib.report.collect import Results
 from pipeline_lib.report.forest import forest
 from pipeline_lib.report.matrices import matrix_set
-from pipeline_lib.report.request import Request
+from pipeline_lib.report.request import Dataset, Experiment, Request
+from pipeline_lib.report.run_tables import registration_table, split_table
 from pipeline_lib.report.tables import more_table, transfer_table
 from pipeline_lib.report.verdict import u_net_of, winner
 from tests.report.fabricate import fabricate, options, pelvis
@@ -70,3 +73,39 @@ def test_the_u_net_is_told_by_its_system():
     assert u_net_of(["simko", "plain"], systems) == "plain"
     assert u_net_of(["simko"], systems) is None
     assert winner({}, "nrmse", ["simko"]) is None
+
+
+def many_patients(count):
+    dataset = Dataset("d", "bids", {f"sub-{n}": f"sub-{n}" for n in range(count)}, ("a", "b"), "a")
+    split = pd.DataFrame(
+        [(fold, f"sub-{n}", f"sub-{n}", "train" if n % 2 else "test", "", "")
+         for fold in (0, 1) for n in range(count)],
+        columns=["fold", "patient", "anatomy", "split", "slice", "contrast"],
+    )  # fmt: skip
+    moved = pd.DataFrame(
+        [(f"sub-{n}", "b", "rigid", n / 100, n / 50, "estimated") for n in range(count)],
+        columns=["session", "contrast", "transform", "residual_mm", "residual_p95_mm",
+                 "residual_kind"],
+    )  # fmt: skip
+    experiment = Experiment("e", dataset, 2, ("unet",), (("a", "b"),), frozenset())
+    return split_table(experiment, split), registration_table(dataset, moved)
+
+
+def test_tables_of_many_patients_are_cut_and_say_so():
+    for table in many_patients(5000):
+        assert len(table.rows) == 100
+        assert len(table.csv.splitlines()) == 1001
+    split, registration = many_patients(5000)
+    assert split.caption.endswith(
+        "Shown are 100 of 5,000 patients. The CSV has 1,000 of 10,000 rows; all lie in split/e.csv."
+    )
+    assert split.rows[3][1].text == split.rows[3][2].text == "train"
+    assert [row[0].text for row in registration.rows[:2]] == ["sub-4999", "sub-4998"]
+    assert "all lie in quality/d" in registration.caption
+
+
+def test_tables_of_few_patients_are_whole():
+    split, registration = many_patients(100)
+    assert len(split.rows) == len(registration.rows) == 100
+    assert len(split.csv.splitlines()) == 201
+    assert "Shown are" not in split.caption + registration.caption

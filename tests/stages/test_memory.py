@@ -17,9 +17,9 @@ from pipeline_lib.slices import datasets
 from pipeline_lib.slices.store import PatientSlices
 
 ROOT = Path(__file__).parents[2]
-PATIENTS = 20
-# Some are looked at together, such as the median and the worst patient on the page; 10 are tested.
-FEW = 6
+PATIENTS = 16
+# Some are looked at together, such as the median and the worst patient on the page; 8 are tested.
+FEW = 5
 
 
 @pytest.fixture

@@ -181,8 +181,12 @@ def epoch_length(material: Material, experiment: Experiment, training: Training)
     patients = card.get("patients", {}).get("train", [])
     batch = card.get("settings", {}).get("batch_size")
     contrasts = len(card.get("contrasts", {})) - len(card.get("unseen", []))
-    slices = [material.results.slices(experiment.dataset, patient) for patient in patients]
-    if not batch or contrasts < 1 or not slices or any(held is None for held in slices):
+    if not batch or contrasts < 1 or not patients:
         return None
-    count = sum(len(held.indices) for held in slices if held is not None)
+    count = 0
+    for patient in patients:
+        slices = material.results.slices(experiment.dataset, patient)
+        if slices is None:
+            return None
+        count += len(slices)
     return count * contrasts / batch
