@@ -36,11 +36,7 @@ def main() -> None:
     parser = stage_parser(__doc__)
     parser.add_argument("--parts", type=Path, nargs="+", required=True, help="Parquet files")
     parser.add_argument(
-        "--maps",
-        type=Path,
-        nargs="*",
-        default=[],
-        help="folders of patients' maps",
+        "--maps", type=Path, nargs="*", default=[], help="folders of the maps of all patients"
     )
     parser.add_argument(
         "--map-tables", type=Path, nargs="*", default=[], help="CSV files of predicted maps"
