@@ -14,8 +14,8 @@ Array = np.ndarray
 
 # Slices are compared after block means, to about this many pixels a side.
 COARSE = 32
-# Training slices that are searched: their block means of one contrast are 130 MB at most.
-MOST_SLICES = 2**14
+# Training slices that are searched: their block means of one contrast are some 70 MB.
+MOST_SLICES = 2**13
 
 
 class NearestCopy:
@@ -27,7 +27,7 @@ class NearestCopy:
     nearest sequence stands in (see `likeness.sequence_distances`), on both sides. Where slices of
     one head are both in training and in the test this is the same slice under nearly the same
     parameters; where patients are held out it is the most alike slice of another patient. Of more
-    than 16,384 training slices as many are searched, spread evenly over the patients.
+    than 8,192 training slices as many are searched, spread evenly over the patients.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class NearestCopy:
                 for here in [self.patients == number]
             ]
         )
-        self.coarse: dict[int, Array] = {}
+        self.coarse: dict[int, tuple[Array, Array]] = {}
 
     def answer(self, slices: PatientSlices) -> Answer:
         """Answer for one patient."""
@@ -72,15 +72,15 @@ class NearestCopy:
             Indices along `patients` and `rows`.
         """
         if source not in self.coarse:
-            self.coarse[source] = np.concatenate(
+            candidates = np.concatenate(
                 [
                     block_means(self._images(np.flatnonzero(self.patients == number), source))
                     for number in np.unique(self.patients)
                 ]
             )
-        candidates = self.coarse[source]
+            self.coarse[source] = candidates, np.einsum("ij,ij->i", candidates, candidates)
+        candidates, power = self.coarse[source]
         # |a - b|^2 without |a|^2, which is the same for all candidates b.
-        power = np.einsum("ij,ij->i", candidates, candidates)
         return (power - 2 * block_means(images) @ candidates.T).argmin(axis=1)
 
     def _images(self, places: Array, contrast: int) -> Array:
