@@ -188,5 +188,5 @@ def epoch_length(material: Material, experiment: Experiment, training: Training)
         slices = material.results.slices(experiment.dataset, patient)
         if slices is None:
             return None
-        count += len(slices)
+        count += len(slices.indices)
     return count * contrasts / batch
