@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ SPLIT_KEYS = ["fold", "patient", "anatomy", "split", "slice", "contrast"]
 LOSS_KEYS = ["phase", "step", "seconds", "name", "value"]
 TIME_KEYS = ["contrast", "sequence", "te", "tr", "ti", "te_last", "shape", "spacing", "session"]
 ROWS_AT_ONCE = 2**16
+TABLES_AT_ONCE = 200
 TEXT = frozenset(
     [
         "experiment", "dataset", "model", "patient", "session", "anatomy", "source", "target",
@@ -181,13 +183,16 @@ class Results:
 
     def bias(self, dataset: Dataset) -> pd.DataFrame:
         """Coefficients of variation before and after correction; columns `BIAS_KEYS`."""
-        tables = [
+        tables = (
             _table(path, BIAS_KEYS[1:]).assign(session=session)
             for session in dataset.sessions
             if (path := self._folder("quality", dataset, session) / "bias.csv").exists()
-        ]
-        joined = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
-        return joined.reindex(columns=BIAS_KEYS)
+        )
+        # A small table takes far more memory than its numbers.
+        parts = iter(lambda: list(islice(tables, TABLES_AT_ONCE)), [])
+        joined = [pd.concat(part, ignore_index=True) for part in parts]
+        table = pd.concat(joined, ignore_index=True) if joined else pd.DataFrame()
+        return table.reindex(columns=BIAS_KEYS)
 
     def picture(self, stage: str, dataset: Dataset, session: str) -> Path | None:
         """Path of the picture of what a stage did with a session, if it is there."""
