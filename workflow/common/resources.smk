@@ -77,6 +77,15 @@ def evaluation_size(wildcards):
     return store_size(wildcards) + 0.2 * prediction_size(wildcards)
 
 
+def baselines_size(wildcards):
+    """As `evaluation_size`, and what the search for the nearest image holds of each training slice:
+    1,024 means of blocks a contrast, of 8,192 slices at most (as much memory as 75 voxels each)."""
+    dataset = DATASETS[dataset_of(wildcards)]
+    stored = stored_pixels(dataset, shape_of(dataset_of(wildcards))) / slice_pixels(dataset)
+    searched = min(stored * len(RAW_SCANS[dataset_of(wildcards)]), 8192)
+    return evaluation_size(wildcards) + 7.5e-5 * searched * len(dataset["contrasts"])
+
+
 def memory(megabytes, size=None, each=0):
     """Memory: a stage's own, and so much for each million voxels. It doubles with every retry
     (the retries themselves stand in the profile)."""

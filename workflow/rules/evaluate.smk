@@ -42,7 +42,7 @@ rule evaluate_baselines:
         "../../envs/evaluation.yaml"
     threads: 1
     resources:
-        mem_mb=memory(500, evaluation_size, 110),
+        mem_mb=memory(500, baselines_size, 110),
         runtime=minutes(60, predictions_size, 0.1),
     params:
         options=evaluate_options,
@@ -95,7 +95,7 @@ rule evaluate_baselines_external:
         "../../envs/evaluation.yaml"
     threads: 1
     resources:
-        mem_mb=memory(500, evaluation_size, 110),
+        mem_mb=memory(500, baselines_size, 110),
         runtime=minutes(60, predictions_size, 0.1),
     params:
         options=evaluate_options,
