@@ -16,6 +16,7 @@ if not workflow.overwrite_configfiles:
     configfile: "config/config.yaml"
 
 
+include: "workflow/common/storage.smk"
 include: "workflow/common/configuration.smk"
 include: "workflow/common/environment.smk"
 include: "workflow/common/options.smk"

@@ -1,17 +1,21 @@
 # The environment of the stages, and the record of every run.
 
 
+def stages_environment():
+    """Where `make` put the stages' Python, or a container, beside that of Snakemake; or nowhere."""
+    places = [ROOT / ".venv/stages", Path(sys.prefix).with_name("stages")]
+    return next((place for place in places if (place / "bin").exists()), None)
+
+
 def stages_path():
-    """Where the stages' Python is: conda says so itself; else .venv/stages, where `make` put it."""
-    made_by_make = ROOT / ".venv/stages/bin"
-    if uses_conda() or not made_by_make.exists():
-        return "$PATH"
-    return f"{made_by_make}:$PATH"
+    """Where the stages' Python is: conda says so itself."""
+    made = stages_environment()
+    return "$PATH" if uses_conda() or not made else f"{made / 'bin'}:$PATH"
 
 
 def check_stages_python():
     """Stop before any job where the stages would find no torch and no ANTs to import."""
-    if uses_conda() or (ROOT / ".venv/stages/bin").exists():
+    if uses_conda() or stages_environment():
         return
     question = "import importlib.util as u, sys; sys.exit(not all(map(u.find_spec, sys.argv[1:])))"
     command = ["python", "-c", question, "torch", "ants", "nibabel"]
@@ -39,18 +43,28 @@ shell.prefix(
 onstart:
     clear_up()
     # For the report and the crate; not an input of them, so that a commit alone reruns nothing.
+    bring_records()
     record(start_run, describe_run())
     record(record_code, ROOT)
+    keep_records()
     tell_disk()
-    atexit.register(tell_refusal, Path("results").absolute())
+    atexit.register(tell_refusal, RESULTS.absolute())
 
 
 onsuccess:
-    record(end_run, "finished")
+    record_end("finished")
 
 
 onerror:
-    record(end_run, "failed")
+    show_failures()
+    record_end("failed")
+
+
+def record_end(outcome):
+    """Add the jobs of this run, and how it ended."""
+    bring_benchmarks()
+    record(end_run, outcome)
+    keep_records()
 
 
 def clear_up():
@@ -68,15 +82,15 @@ def clear_up():
 def record(write, content):
     """Keep what runs in the results folder; one that can't be written stops before any job."""
     try:
-        write(Path("results"), content)
+        write(RESULTS, content)
     except (InputError, StorageError) as error:
         raise WorkflowError(str(error)) from None
 
 
 def tell_disk():
     """Say what the results will take, and warn where the disk has less."""
-    if workflow.storage_settings.default_storage_provider:
-        return  # the results lie elsewhere
+    if IN_STORAGE:
+        return
     parts = needed(CONFIGURATION, RAW_SCANS)
     notice, warning = sentences(parts, KEEPS_INTERMEDIATE, Path("results"))
     logger.info(notice)
@@ -117,10 +131,10 @@ def environments():
             name = Path(made.file.get_path_or_uri(secret_free=True)).stem
             found[name] = Path(made.address)
         return found
-    made_by_make = ROOT / ".venv/stages"
+    made = stages_environment()
     python = shutil.which("python")
-    if made_by_make.exists():
-        found["stages"] = made_by_make
+    if made:
+        found["stages"] = made
     elif python:
         found["stages"] = Path(python).parents[1]
     return found

@@ -70,7 +70,7 @@ def raw_images(wildcards):
     `raw_state` instead: hundreds of files a job make Snakemake slow and large."""
     if is_batch(wildcards.session) or raw_folder(wildcards):
         return raw_folder(wildcards)
-    return raw_scans(wildcards)
+    return raw(raw_scans(wildcards))
 
 
 def raw_input(wildcards):
@@ -79,7 +79,7 @@ def raw_input(wildcards):
         return raw_folder(wildcards)
     scans = raw_scans(wildcards)
     sidecars = [path for scan in scans for path in [*inherited_sidecars(scan), sidecar_of(scan)]]
-    return [*scans, *dict.fromkeys(str(path) for path in sidecars if path.exists())]
+    return raw([*scans, *dict.fromkeys(path for path in sidecars if path.exists())])
 
 
 def raw_state(sidecars=False):
@@ -98,12 +98,13 @@ def raw_state(sidecars=False):
 def raw_scans(wildcards):
     """Paths of the raw scans of a job's sessions, each in the order of the contrasts."""
     scans = RAW_SCANS[wildcards.dataset]
-    return [str(scan) for session in sessions_in(wildcards) for scan in scans[session].values()]
+    paths = [str(scan) for session in sessions_in(wildcards) for scan in scans[session].values()]
+    return list(map(copy_of, paths)) if raw_folder(wildcards) else paths
 
 
 def raw_pictures(wildcards):
     """Pictures of a patient in the order of the contrasts."""
-    return [str(path) for path in RAW_SCANS[wildcards.dataset][wildcards.patient].values()]
+    return raw(RAW_SCANS[wildcards.dataset][wildcards.patient].values())
 
 
 def truth_folder(wildcards):
@@ -132,7 +133,7 @@ def tissue_source(wildcards):
     if method == "truth":
         return truth_folder(wildcards)
     if method in ("dseg", "wmparc") and "bids" in dataset:
-        return [dseg_of(wildcards.dataset, session) for session in sessions_in(wildcards)]
+        return raw(dseg_of(wildcards.dataset, session) for session in sessions_in(wildcards))
     return []
 
 
@@ -152,7 +153,7 @@ def named(option, function):
 
     def argument(wildcards):
         value = function(wildcards)
-        files = value if isinstance(value, str) else " ".join(value)
+        files = " ".join(map(copy_of, [value] if isinstance(value, str) else value))
         return f"{option} {files}" if files else ""
 
     return argument
@@ -287,7 +288,7 @@ def virtual_scans():
 def dicom_folders(wildcards):
     """Folders of DICOM files of a job's patients."""
     folders = find_patients(DATASETS[wildcards.dataset]["dicom"]["root"])
-    return [str(folders[patient]) for patient in sessions_in(wildcards)]
+    return raw(folders[patient] for patient in sessions_in(wildcards))
 
 
 def all_patients():

@@ -136,5 +136,5 @@ rule evaluation:
         code=code("evaluation"),
     shell:
         "python -m pipeline_lib.stages.evaluation --parts {input.parts} --maps {input.maps}"
-        " --map-tables {input.map_tables} --output results/evaluation"
+        " --map-tables {input.map_tables} --output $(dirname {output.metrics})"
         " --options {params.options:q} &> {log}"

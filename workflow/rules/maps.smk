@@ -42,7 +42,7 @@ rule fit_maps_dataset:
         options=lambda wildcards: as_options(dataset=wildcards.dataset),
         code=code("fit_maps_dataset"),
     shell:
-        "python -m pipeline_lib.stages.fit_maps_dataset --output results/fit_maps/{wildcards.dataset}"
+        "python -m pipeline_lib.stages.fit_maps_dataset --output $(dirname {output.description})"
         " --options {params.options:q} &> {log}"
 
 

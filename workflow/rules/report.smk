@@ -18,6 +18,8 @@ rule report:
         patients=all_patients(),
         quality=quality_folders(),
         descriptions=dataset_descriptions(),
+        # What it reads besides, of all that was made on the way to the above.
+        read=in_storage(report_reads()),
     output:
         "results/report.html",
     log:
@@ -31,5 +33,6 @@ rule report:
         options=report_options(),
         code=code("report"),
     shell:
-        "python -m pipeline_lib.stages.report --results results --patients {input.patients} --output {output}"
+        "python -m pipeline_lib.stages.report --results $(dirname {output})"
+        " --patients {input.patients} --output {output}"
         " --options {params.options:q} &> {log}"
