@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 SNAKEMAKE = .venv/driver/bin/snakemake --cores $(CORES)
 
-.PHONY: report test setup paper-scale clean
+.PHONY: report test setup storage paper-scale clean
 
 report: setup
 	$(SNAKEMAKE) results/report.html
@@ -51,6 +51,18 @@ setup: .venv/driver/.made .venv/stages/.made .venv/stages/bin/recontrast
 .venv/stages/.tested: requirements/test.txt .venv/stages/.made
 	.venv/stages/bin/python -m pip install --quiet --requirement requirements/test.txt
 	.venv/driver/bin/python -m pip install --quiet snakefmt==2.1.0
+	touch $@
+
+# Snakemake with its plugins for buckets and Kubernetes, and a server of S3, for tests/storage.
+storage: setup .venv/storage/.made
+
+.venv/storage/.made: requirements/driver.txt requirements/storage.txt requirements/kubernetes.txt requirements/moto.txt
+	$(PYTHON) -m venv .venv/storage
+	.venv/storage/bin/python -m pip install --quiet --requirement requirements/driver.txt
+	.venv/storage/bin/python -m pip install --quiet --requirement requirements/storage.txt \
+		--requirement requirements/kubernetes.txt --requirement requirements/moto.txt
+	.venv/storage/bin/python -m pip download --quiet --no-deps --dest .venv/storage/wheels \
+		$$(grep snakemake-storage-plugin-s3 requirements/storage.txt)
 	touch $@
 
 clean:
