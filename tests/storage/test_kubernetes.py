@@ -75,18 +75,15 @@ def submit(snakemake, checkout):
 
 
 @pytest.fixture
-def image(tmp_path, programs):
-    """Variables of a container in which the environments lie as containers/Dockerfile puts them."""
-    root = tmp_path / "image"
-    root.mkdir()
-    (root / "driver").symlink_to(programs.parent)
-    (root / "stages").symlink_to(ROOT / ".venv/stages")
-    pip = {
+def image(programs):
+    """Variables of a container, as containers/Dockerfile sets them."""
+    return {
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "RECONTRAST_STAGES": str(ROOT / ".venv/stages"),
         "PIP_NO_INDEX": "1",
         "PIP_NO_DEPS": "1",
         "PIP_FIND_LINKS": str(programs.parent / "wheels"),
     }
-    return {"PATH": f"{root}/driver/bin:{os.environ['PATH']}", **pip}
 
 
 def put_inputs_of_training(server):

@@ -2,9 +2,9 @@
 
 
 def stages_environment():
-    """Where `make` put the stages' Python, or a container, beside that of Snakemake; or nowhere."""
-    places = [ROOT / ".venv/stages", Path(sys.prefix).with_name("stages")]
-    return next((place for place in places if (place / "bin").exists()), None)
+    """Where `make` put the stages' Python, or where a container says that it is; or nowhere."""
+    made = Path(os.environ.get("RECONTRAST_STAGES", ROOT / ".venv/stages"))
+    return made if (made / "bin").exists() else None
 
 
 def stages_path():
