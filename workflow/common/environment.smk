@@ -74,7 +74,8 @@ def clear_up():
         stages = ", ".join(sorted(filter(None, set(orphans.values()))))
         logger.info(f"Ending jobs that outlived the kill of their run: {stages}.")
         end_jobs(orphans)
-    removed = remove_leftovers(Path("results"))
+    places = {RESULTS, Path("results")}  # checkpoints stay here, whatever lies in a bucket
+    removed = [path for place in places for path in remove_leftovers(place)]
     if removed:
         logger.info(f"Removed what killed jobs had half written ({len(removed)}).")
 
