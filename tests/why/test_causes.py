@@ -71,6 +71,13 @@ def test_files_that_a_job_is_given_are_named():
     assert texts(job(reason), None) == ["what it is given gained c.nii and lost b.nii"]
 
 
+def test_patients_who_come_into_a_batch_are_named():
+    reason = params(*(
+        [f"pipeline_lib.each --members {names} -- "] for names in ("sub-01", "sub-01 sub-07")
+    ))  # fmt: skip
+    assert texts(job(reason), None) == ["what it is given gained sub-07"]
+
+
 def test_params_that_nothing_is_known_of_are_the_command_line():
     assert texts(job(params(["--truth a"], ["--truth b"])), None) == [
         "its command line is another one"
