@@ -200,8 +200,8 @@ def _lists(before: Collection[Any], now: Collection[Any]) -> Iterator[Cause]:
 
 
 def _as_list(value: Any) -> list[Any]:
-    """Give a list, or the words of a command for the members of a batch; else nothing."""
-    if isinstance(value, str) and value.startswith(EACH):
+    """Give a list, or the words of a part of a command (files, members of a batch), or nothing."""
+    if isinstance(value, str) and value.startswith((EACH, "--")):
         return value.split()
     return value if isinstance(value, list) else []
 

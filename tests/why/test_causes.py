@@ -79,7 +79,7 @@ def test_patients_who_come_into_a_batch_are_named():
 
 
 def test_params_that_nothing_is_known_of_are_the_command_line():
-    assert texts(job(params(["--truth a"], ["--truth b"])), None) == [
+    assert texts(job(params(["4 threads"], ["8 threads"])), None) == [
         "its command line is another one"
     ]
 

@@ -33,6 +33,7 @@ class Noting:
         self.basedir, self.root, self.config = str(root), root, config
         self.overwrite_configfiles, self.is_main_process = ["config.yaml"], False
         self.deployment_settings = SimpleNamespace(deployment_method=[])
+        self.storage_settings = SimpleNamespace(default_storage_provider=None)
         self.rules, self.constraints, self._next = [], {}, {}
         unchanged = {
             name: lambda value, *_, **__: value for name in ("directory", "temp", "report")

@@ -68,7 +68,7 @@ def test_the_target_makes_the_scans_their_truth_and_nothing_more(together):
     }  # fmt: skip
     assert {path.name for path in together.parent.iterdir()} == {"pelvis"}
     assert {path.name for path in (together.parents[1]).iterdir()} == {
-        "benchmarks", "code.json", "jobs.csv", "logs", "run.json", "simulate",
+        "benchmarks", "code.json", "jobs.csv", "logs", "patients", "run.json", "simulate",
     }  # fmt: skip
 
 
@@ -105,7 +105,7 @@ def test_gzip_holds_neither_a_time_nor_a_name(together):
 
 def test_the_example_is_a_hundred_patients_of_simkos_five_contrasts(snakemake, tmp_path):
     output = snakemake(tmp_path, "scans", "-n", configfile=COHORT).stdout
-    assert planned(output) == {"simulate", "simulate_dataset", "scans"}
+    assert planned(output) == {"patients", "simulate", "simulate_dataset", "scans"}
     assert len(set(re.findall(r"patient=(sub-\d+)", output))) == 100
     configuration, _ = read_configuration(yaml.safe_load(COHORT.read_text()), ROOT)
     dataset = configuration["datasets"]["simko2021"]
