@@ -1,9 +1,14 @@
 """What a benchmark ran on, and what that can do at most."""
 
+import json
 import os
 import platform
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -19,6 +24,28 @@ def describe() -> str:
         f"{torch.get_num_threads()} threads; load {os.getloadavg()[0]:.1f} at the end. "
         f"Python {platform.python_version()}, torch {torch.__version__}."
     )
+
+
+# In a process of its own, whose only child is the command: the peak is that of no other.
+_MEASURE = """
+import json, resource, subprocess, sys, time
+start = time.perf_counter()
+done = subprocess.run(sys.argv[1:], capture_output=True, text=True)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps({"status": done.returncode, "seconds": time.perf_counter() - start,
+                  "mib": used.ru_maxrss / 1024, "told": done.stdout + done.stderr}))
+"""
+
+
+def run_measured(
+    command: Sequence[str], folder: Path | None = None, environment: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Run a command; give its `status`, `seconds`, peak memory in `mib`, and what it `told`."""
+    done = subprocess.run(
+        [sys.executable, "-c", _MEASURE, *command],
+        capture_output=True, text=True, check=True, cwd=folder, env=environment,
+    )  # fmt: skip
+    return json.loads(done.stdout)
 
 
 def stream_bandwidth() -> float:

@@ -10,25 +10,15 @@ mapped pages of files included.
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import describe
+from benchmarks.machine import describe, run_measured
 from benchmarks.memory_cohort import NAME, PAIRS, ROOT, configuration, make_cohort, names
 
-# Runs a command and tells its seconds and peak memory, its own alone.
-MEASURE = """
-import json, resource, subprocess, sys, time
-start = time.perf_counter()
-done = subprocess.run(sys.argv[1:], capture_output=True, text=True)
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps({"status": done.returncode, "seconds": time.perf_counter() - start,
-                  "mib": used.ru_maxrss / 1024, "told": (done.stdout + done.stderr)[-4000:]}))
-"""
 MOST_TESTED = 2000
 Call = tuple[str, str, dict[str, Any], list[str]]
 
@@ -107,13 +97,10 @@ def calls(patients: int) -> Iterator[Call]:
 
 def measured(folder: Path, stage: str, options: dict[str, Any], arguments: list[str]) -> Any:
     """Run a stage in the folder of a cohort: its seconds, its peak, what it said."""
-    command = [sys.executable, "-c", MEASURE, sys.executable, "-m", f"pipeline_lib.stages.{stage}"]
+    command = [sys.executable, "-m", f"pipeline_lib.stages.{stage}"]
     command += ["--options", json.dumps(options), *arguments]
     environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=True, cwd=folder, env=environment
-    )
-    return json.loads(done.stdout)
+    return run_measured(command, folder, environment)
 
 
 def main() -> None:

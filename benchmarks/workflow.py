@@ -12,8 +12,6 @@ was told to take for made (--touch); it looks into none of them.
 import argparse
 import json
 import re
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from benchmarks.machine import describe
+from benchmarks.machine import describe, run_measured
 
 ROOT = Path(__file__).parents[1]
 COHORT = ROOT / "config/examples/pelvis_cohort.yaml"
@@ -36,15 +34,6 @@ FILES = {".json", ".csv", ".parquet", ".html", ".tsv"}
 SNAKEMAKE = ROOT / ".venv/driver/bin/snakemake"
 GOAL, MOST = 15, 300  # seconds and MiB of 10,000 patients
 NOTHING = 5  # seconds of a run that has nothing to do
-# Runs a command and tells its seconds and peak memory, its own alone.
-MEASURE = """
-import json, resource, subprocess, sys, time
-start = time.perf_counter()
-done = subprocess.run(sys.argv[1:], capture_output=True, text=True)
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps({"status": done.returncode, "seconds": time.perf_counter() - start,
-                  "mib": used.ru_maxrss / 1024, "told": done.stdout + done.stderr}))
-"""
 
 
 def plan(folder: Path, configuration: Path, *options: str) -> dict[str, Any]:
@@ -52,8 +41,7 @@ def plan(folder: Path, configuration: Path, *options: str) -> dict[str, Any]:
     snakemake = [str(SNAKEMAKE), "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
     snakemake += ["--cores", "2", "--quiet", "rules", *options]
     snakemake += [f"--configfile={configuration}", "results/report.html"]
-    command = [sys.executable, "-c", MEASURE, *snakemake]
-    found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    found = run_measured(snakemake)
     if found["status"]:
         raise SystemExit(found["told"][-4000:])
     return found

@@ -9,11 +9,29 @@ from typing import Any
 
 from pipeline_lib.batches import batches
 from pipeline_lib.checks import kind_of
-from pipeline_lib.imaging.bids import find_patients, find_scans, scan_name
+from pipeline_lib.imaging.bids import find_patients, find_scans, patient_of, scan_name
 from pipeline_lib.phantom.options import patient_names
 from pipeline_lib.signal.sequences import Sequence
 
 RawScans = dict[str, dict[str, str | Path]]
+
+
+def batches_of(
+    dataset: Mapping[str, Any], raw_scans: RawScans, patients_per_job: int
+) -> dict[str, list[str]]:
+    """Deal out the patients of a dataset to jobs; see `batches.batches`. Pictures are of one.
+
+    Parameters
+    ----------
+    dataset
+        Its section of the complete configuration.
+    raw_scans
+        Of its sessions.
+    patients_per_job
+        Of the configuration.
+    """
+    patients = list(dict.fromkeys(map(patient_of, raw_scans)))
+    return batches(patients, 1 if kind_of(dataset) == "pictures" else patients_per_job)
 
 
 def find_raw_scans(name: str, dataset: Mapping[str, Any], patients_per_job: int) -> RawScans:

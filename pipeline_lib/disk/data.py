@@ -7,10 +7,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from pipeline_lib.batches import batches
+from pipeline_lib.batches import is_batch
 from pipeline_lib.checks import kind_of
-from pipeline_lib.imaging.bids import patient_of
-from pipeline_lib.raw_scans import RawScans
+from pipeline_lib.raw_scans import RawScans, batches_of
 from pipeline_lib.sizes import ASSUMED_SHAPE, Shape, nifti_shape, scan_shape, stored_pixels
 
 # Bytes a voxel of float32 in .nii.gz: gzip takes off the exponents alone, and what is 0.
@@ -74,18 +73,16 @@ def data_of(
     patients_per_job
         Of the configuration.
     """
-    patients = list(dict.fromkeys(map(patient_of, raw_scans)))
-    kind = kind_of(dataset)
-    shared = patients_per_job > 1 and kind != "pictures"
-    units = len(batches(patients, patients_per_job)) if shared else None
-    scans = _of_configuration if kind in ("virtual", "pictures") else _of_headers
+    units = batches_of(dataset, raw_scans, patients_per_job)
+    told = kind_of(dataset) in ("virtual", "pictures")
+    scans = _of_configuration if told else _of_headers
     return Data(
         name,
         dataset,
-        patients=len(patients),
+        patients=sum(map(len, units.values())),
         sessions=len(raw_scans),
-        patient_units=units or len(patients),
-        session_units=units or len(raw_scans),
+        patient_units=len(units),
+        session_units=len(units) if any(map(is_batch, units)) else len(raw_scans),
         **scans(dataset, raw_scans),
     )
 

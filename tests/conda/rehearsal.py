@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from PIL import Image, ImageDraw
 from tests.conda.environments import ROOT
 from tests.conda.needs import imports_of, stages_of
 from tests.conda.standin import write_commands
-from tests.workflow.conftest import TINY, find_snakemake
+from tests.workflow.conftest import TINY, find_snakemake, run_told
 
 REPORT = "results/report.html"
 # The path of the runs: no Python of this project, so that an environment must bring its own.
@@ -97,13 +96,4 @@ def seconds_to_make(prefix: Path) -> float:
 
 
 def _run(command: Sequence[object], cwd: Path, **environment: str) -> str:
-    done = subprocess.run(
-        list(map(str, command)),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=cwd,
-        env={**os.environ, **environment},
-    )
-    assert done.returncode == 0, done.stdout[-6000:]
-    return done.stdout
+    return run_told(command, cwd, {**os.environ, **environment}).stdout

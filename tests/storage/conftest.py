@@ -1,11 +1,9 @@
 """Snakemake with the plugins of requirements/, and servers of this machine to run it against."""
 
-import subprocess
-
 import pytest
 
 from tests.storage.bucket import Server
-from tests.workflow.conftest import ROOT, TINY
+from tests.workflow.conftest import ROOT, TINY, run_told
 
 PROGRAMS = ROOT / ".venv/storage/bin"
 
@@ -40,15 +38,6 @@ def snakemake(programs, server):
         command = [programs / "snakemake", "--workflow-profile", ROOT / "profiles" / profile]
         # The targets come first: --configfile takes all that follows for files.
         command += [*arguments, "--configfile", configfile, *options]
-        done = subprocess.run(
-            list(map(str, command)),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=cwd,
-            env={**environment, **variables},
-        )
-        assert not check or done.returncode == 0, done.stdout[-6000:]
-        return done
+        return run_told(command, cwd, {**environment, **variables}, check)
 
     return call

@@ -25,6 +25,20 @@ def find_snakemake():
     return str(made_by_make) if made_by_make.exists() else shutil.which("snakemake")
 
 
+def run_told(command, cwd, environment, check=True):
+    """Run a command to its end; its output, of both kinds, is in `stdout`."""
+    done = subprocess.run(
+        list(map(str, command)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=cwd,
+        env=environment,
+    )
+    assert not check or done.returncode == 0, done.stdout[-6000:]
+    return done
+
+
 @pytest.fixture(scope="session")
 def snakemake():
     """Call Snakemake in a folder; gives the finished process, its output in `stdout`."""
@@ -36,16 +50,7 @@ def snakemake():
         command = [program, "--snakefile", ROOT / "Snakefile", "--directory", folder]
         # The targets come first: --configfile takes all that follows for files.
         command += [*arguments, "--cores", "2", "--configfile", configfile]
-        done = subprocess.run(
-            list(map(str, command)),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=ROOT,
-            env={**os.environ, "NO_COLOR": "1"},
-        )
-        assert not check or done.returncode == 0, done.stdout[-6000:]
-        return done
+        return run_told(command, ROOT, {**os.environ, "NO_COLOR": "1"}, check)
 
     return call
 

@@ -19,7 +19,7 @@ from snakemake.logging import logger
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
-from pipeline_lib.batches import BATCH, batches, is_batch
+from pipeline_lib.batches import BATCH, is_batch
 from pipeline_lib.checks import kind_of, transfers_one_pair
 from pipeline_lib.configuration import read_configuration
 from pipeline_lib.disk.need import needed, sentences
@@ -35,6 +35,7 @@ from pipeline_lib.leftovers import JOB_OF, end_jobs, find_orphans, remove_leftov
 from pipeline_lib.machine import describe_machine, packages_of
 from pipeline_lib.phantom.options import simulation_options
 from pipeline_lib.provenance import code_digest, commit_of, files_digest, has_changes
+from pipeline_lib.raw_scans import batches_of as dealt_out
 from pipeline_lib.raw_scans import find_raw_scans
 from pipeline_lib.runs import end_run, start_run
 from pipeline_lib.sizes import predicted_patients, scan_shape, slice_pixels, stored_pixels
@@ -77,9 +78,8 @@ def patients_of(dataset):
 
 @cache
 def batches_of(dataset):
-    """Patients that share the jobs of a dataset: {batch: patients}. Pictures are of one patient."""
-    alone = kind_of(DATASETS[dataset]) == "pictures"
-    return batches(patients_of(dataset), 1 if alone else CONFIGURATION["patients_per_job"])
+    """Patients that share the jobs of a dataset: {batch: patients}."""
+    return dealt_out(DATASETS[dataset], RAW_SCANS[dataset], CONFIGURATION["patients_per_job"])
 
 
 @cache
